@@ -1,0 +1,1 @@
+"""Differentiable rendering of 3D morphable faces, and data sets whose every factor is known."""

@@ -1,0 +1,65 @@
+"""The table of scene variables: what varies, in which unit, over which range, and how it is drawn.
+
+A latent's value for sample i depends on (seed, split, latent's name, i) alone, so adding a latent,
+changing the number of workers or rendering one sample again leaves every other value as it was.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+GROUP_SIZE = 20
+"""Images in a mini-batch, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Latent:
+    """One scalar scene variable.
+
+    name: its column in a shard's labels.
+    factor: the factor of variation it belongs to; one factor varies within a mini-batch.
+    unit, low, high: it is drawn uniformly from [low, high], given in that unit.
+    positive: what the viewer sees when the value grows.
+    """
+
+    name: str
+    factor: str
+    unit: str
+    low: float
+    high: float
+    positive: str
+
+
+LATENTS: tuple[Latent, ...] = (
+    Latent("azimuth", "azimuth", "degree", -86.0, 86.0, "the nose moves to the right"),
+    Latent("elevation", "elevation", "degree", -23.0, 23.0, "the nose moves up"),
+    Latent("light_azimuth", "light", "degree", -80.0, 80.0, "the light comes from the right"),
+)
+
+IDENTITY = "identity"
+IDENTITY_SIGMA = 0.8
+"""Standard deviation of every identity coefficient, in units of the face model's own: at 1.0 about
+one MakeHuman head in twenty turns a nostril inside out."""
+
+LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
+FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)
+"""A shard's factor_id is an index into this."""
+
+
+def _generator(seed: int, split: str, name: str, index: int) -> np.random.Generator:
+    """A counter-based stream: the key says which variable, the counter which sample."""
+    stream = zlib.crc32(f"{split}/{name}".encode())
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
+
+
+def draw_scalar(latent: Latent, seed: int, split: str, index: int) -> float:
+    """The value of a scalar latent for one sample, in the latent's unit."""
+    return float(_generator(seed, split, latent.name, index).uniform(latent.low, latent.high))
+
+
+def draw_identity(size: int, seed: int, split: str, index: int) -> NDArray[np.float32]:
+    """The identity coefficients (size,) of one sample: N(0, IDENTITY_SIGMA^2) each."""
+    normal = _generator(seed, split, IDENTITY, index).standard_normal(size, dtype=np.float32)
+    return (IDENTITY_SIGMA * normal).astype(np.float32)
