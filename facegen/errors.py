@@ -1,0 +1,9 @@
+"""The one exception for what the user can put right."""
+
+
+class UserError(Exception):
+    """A mistake in an argument or a file: one line with the rule, what was received, the remedy.
+
+    cli.py prints it as `error: ...` and exits with code 2; any other exception is a bug of ours and
+    keeps its traceback.
+    """

@@ -1,0 +1,67 @@
+"""Writing files so that a kill, a crash or a full disk leaves the old file or the new one whole."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from facegen.errors import UserError
+
+PARTIAL = ".partial"
+"""How the name of a file that is still being written ends."""
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write data to path: a temporary file beside it, fsync, rename, fsync of the folder.
+
+    Raises OSError with the path as its filename; an older file of that name is then untouched.
+    """
+    # The process's number keeps an orphan of a killed run from writing into our temporary file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with open(partial, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        reason = f"{error.strerror} while writing {len(data):,} bytes"
+        raise OSError(error.errno, reason, str(path)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make a rename in the folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed runs were writing; only for who holds the folder's lock."""
+    for partial in folder.glob(f".*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; the kernel drops it when the process ends, however it ends.
+
+    Raises UserError at once when another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{folder}: another process is writing here; wait for it, or choose another --out"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)

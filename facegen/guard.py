@@ -1,0 +1,152 @@
+"""Opening a shard with suspicion: nothing is read before its structure is known to be ours.
+
+This finds damage, mix-ups and the known tricks of hostile HDF5 files; HDF5 itself still parses
+the file, so it is no promise of safety.
+"""
+
+import contextlib
+import hashlib
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from facegen.errors import UserError
+from facegen.layout import LIBVER, attributes, describe, row_shapes
+from facegen.manifest import Entry, Header, Slot, one_line
+
+
+def bad_shard(path: Path, problem: str) -> UserError:
+    """The error for a shard that is not what the data set says."""
+    return UserError(
+        f"{path}: {problem}; remove this file and run the same `generate` command again, "
+        "or copy it anew"
+    )
+
+
+@contextlib.contextmanager
+def blamed_on(path: Path) -> Iterator[None]:
+    """Turn whatever h5py raises on a damaged file into one line that names the file."""
+    try:
+        yield
+    # h5py has no exception of its own: damage shows as any of these.
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, ArithmeticError) as error:
+        raise bad_shard(path, f"damaged ({one_line(error)})") from error
+
+
+def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
+    """Open a shard for reading after checking, before any pixel is read, that it is ours.
+
+    Refuses links, external storage, virtual datasets, and names, shapes, types, chunks, filters or
+    attributes other than those that header and slot call for. Raises UserError.
+    """
+    path = folder / slot.file
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise bad_shard(path, error.strerror or "cannot be read") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise bad_shard(path, "not a regular file")
+    if isinstance(slot, Entry) and status.st_size != slot.bytes:
+        raise bad_shard(path, f"{status.st_size:,} bytes, and the manifest says {slot.bytes:,}")
+    with blamed_on(path):
+        # Nobody writes into a finished shard, and locks fail on some network file systems.
+        file = h5py.File(path, "r", libver=LIBVER, locking=False)
+        try:
+            problem = _problem(file, header, slot)
+        except BaseException:
+            file.close()
+            raise
+    if problem:
+        file.close()
+        raise bad_shard(path, problem)
+    return file
+
+
+def _problem(file: h5py.File, header: Header, slot: Slot) -> str:
+    """What is wrong with an open shard's structure; empty when nothing is."""
+    shapes = row_shapes(header)
+    # The length first: a hostile file may hold millions of names.
+    if len(file) != len(shapes) or set(file) != set(shapes):
+        return f"not a shard, which holds just {', '.join(shapes)}"
+    for name, (dtype, shape) in shapes.items():
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            return f"{name} is a link to somewhere else"
+        if file.get(name, getclass=True) is not h5py.Dataset:
+            return f"{name} is not a dataset"
+        rows = slot.groups * header.group_size
+        problem = _dataset_problem(file[name], dtype, (rows, *shape), header.group_size)
+        if problem:
+            return f"{name}: {problem}"
+    wanted = attributes(header, slot)
+    if len(file.attrs) != len(wanted) or set(file.attrs) != set(wanted):
+        return "its attributes are not a shard's"
+    for name, value in wanted.items():
+        attribute, expected = file.attrs.get_id(name), np.asarray(value)
+        is_text = expected.dtype.kind in "UO"
+        same_type = attribute.dtype == (np.dtype("O") if is_text else expected.dtype)
+        if attribute.shape != expected.shape or not same_type:
+            return f"its {name} is not a shard's"
+        if not np.array_equal(file.attrs[name], value):
+            return f"it belongs elsewhere: another {name} than {_shown(value)}"
+    return ""
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _dataset_problem(data: h5py.Dataset, dtype: str, shape: tuple[int, ...], group: int) -> str:
+    """What is wrong with one dataset, judged without reading its values."""
+    plist = data.id.get_create_plist()
+    if plist.get_layout() != h5py.h5d.CHUNKED or plist.get_external_count():
+        return "not kept in chunks of this file (virtual, external or contiguous storage)"
+    if data.dtype.str != dtype or data.shape != shape or data.maxshape != shape:
+        return f"{data.dtype.str} {data.shape}, and {dtype} {shape} was expected"
+    chunk = (group, *shape[1:])
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    plain, gzip = [h5py.h5z.FILTER_FLETCHER32], [h5py.h5z.FILTER_DEFLATE]
+    if data.chunks != chunk or filters not in (plain, gzip + plain):
+        return f"chunks {data.chunks} and filters {filters} are not a shard's"
+    chunks = shape[0] // group
+    # HDF5 reads a chunk that was never written as zeros.
+    if data.id.get_num_chunks() != chunks:
+        return "mini-batches are missing"
+    # A chunk with more bytes than its values could inflate without a bound.
+    raw = int(np.prod(chunk)) * data.dtype.itemsize
+    if any(data.id.get_chunk_info(i).size > raw + raw // 1000 + 64 for i in range(chunks)):
+        return "a chunk larger than its values"
+    return ""
+
+
+def check_bytes(folder: Path, header: Header, entry: Entry) -> None:
+    """Raise UserError unless a shard is, byte for byte, the one in the manifest."""
+    path = folder / entry.file
+    open_shard(folder, header, entry).close()
+    with open(path, "rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(2**20):
+            digest.update(block)
+    if digest.hexdigest() != entry.sha256:
+        raise bad_shard(path, "damaged (its SHA-256 is not the manifest's)")
+
+
+def check_content(folder: Path, header: Header, slot: Slot) -> Entry:
+    """Decode a whole shard, so that HDF5 checks every checksum, and say what it holds.
+
+    Raises UserError when it is damaged, or is not the shard that slot calls for.
+    """
+    path = folder / slot.file
+    with open_shard(folder, header, slot) as file, blamed_on(path):
+        values = {name: file[name][()] for name in row_shapes(header)}
+    expected = np.repeat(np.arange(slot.groups) + slot.first_group, header.group_size)
+    if not np.array_equal(values["group_id"], expected):
+        raise bad_shard(path, "mini-batches out of order")
+    if values["factor_id"].max() >= len(header.factors):
+        raise bad_shard(path, "a factor_id that has no name")
+    if not (np.isfinite(values["labels"]).all() and np.isfinite(values["identity"]).all()):
+        raise bad_shard(path, "labels or identity coefficients that are not finite")
+    return describe(slot, path.read_bytes(), values["images"])

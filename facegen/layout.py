@@ -1,0 +1,129 @@
+"""One shard: an HDF5 file of whole mini-batches, built in memory and written in one piece.
+
+Every dataset has one row per image, in chunks of one mini-batch: images (N, H, W) u1,
+labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4. Attributes hold the
+rest. The files carry no times and no addresses: equal content gives equal bytes.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from facegen.files import write_atomic
+from facegen.manifest import SCHEMA, Entry, Header, Slot
+
+COMPRESSIONS = ("none", "gzip")
+GZIP_LEVEL = 1
+LIBVER = ("v110", "v110")
+"""File format of HDF5 1.10: its metadata carry checksums, as fletcher32 does for the chunks."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Mini-batches; in each, one factor varies.
+
+    images (group, sample, height, width): gray, 0 to 255.
+    labels (group, sample, latent): true values, columns and units as the data set's header says.
+    factor_id (group,): index into the header's factors.
+    group_id (group,): the mini-batch's number within its split.
+    identity (group, sample, mode): the face model's identity coefficients.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.float32]
+    factor_id: NDArray[np.uint8]
+    group_id: NDArray[np.int32]
+    identity: NDArray[np.float32]
+
+
+def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """For each dataset its type and the shape of one row."""
+    return {
+        "images": ("|u1", (header.size, header.size)),
+        "labels": ("<f4", (len(header.labels),)),
+        "factor_id": ("|u1", ()),
+        "group_id": ("<i4", ()),
+        "identity": ("<f4", (header.identity_size,)),
+    }
+
+
+def attributes(header: Header, slot: Slot) -> dict[str, Any]:
+    """A shard's attributes: everything needed to read it without the manifest."""
+    text = h5py.string_dtype()
+    return {
+        "schema": np.int64(SCHEMA),
+        "generator": header.generator,
+        "split": slot.split,
+        "shard": np.int64(slot.number),
+        "first_group": np.int64(slot.first_group),
+        "group_size": np.int64(header.group_size),
+        "seed": np.int64(header.seed),
+        "factors": np.array(header.factors, dtype=text),
+        "labels": np.array(header.labels, dtype=text),
+        "units": np.array(header.units, dtype=text),
+        "low": np.array(header.low, dtype="<f8"),
+        "high": np.array(header.high, dtype="<f8"),
+        "positive": np.array(header.positive, dtype=text),
+        "config": json.dumps(header.config, sort_keys=True, ensure_ascii=False),
+        "face_model": header.face_model,
+        "face_model_fingerprint": header.fingerprint,
+        "face_model_licence": header.licence,
+    }
+
+
+def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") -> bytes:
+    """The bytes of a shard. It is built in memory, since h5py crashes on a full disk."""
+    assert compression in COMPRESSIONS
+    rows = slot.groups * header.group_size
+    with h5py.File(
+        "shard", "w", driver="core", backing_store=False, block_size=2**22, libver=LIBVER
+    ) as file:
+        for name, (dtype, shape) in row_shapes(header).items():
+            data = getattr(groups, name)
+            if name in ("factor_id", "group_id"):
+                data = np.repeat(data, header.group_size)
+            assert (data.dtype.str, data.size) == (dtype, rows * int(np.prod(shape))), name
+            file.create_dataset(
+                name,
+                data=data.reshape(rows, *shape),
+                chunks=(header.group_size, *shape),
+                compression=GZIP_LEVEL if compression == "gzip" else None,
+                fletcher32=True,
+                track_times=False,
+            )
+        for name, value in attributes(header, slot).items():
+            file.attrs[name] = value
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def write_shard(
+    folder: Path, header: Header, slot: Slot, groups: Groups, compression: str = "none"
+) -> Entry:
+    """Write a shard atomically and say what was written; raises OSError."""
+    expected = np.arange(slot.first_group, slot.first_group + slot.groups)
+    assert np.array_equal(groups.group_id, expected), "a shard holds consecutive mini-batches"
+    assert np.isfinite(groups.labels).all(), "labels are finite"
+    assert np.isfinite(groups.identity).all(), "identity coefficients are finite"
+    data = pack(header, slot, groups, compression)
+    write_atomic(folder / slot.file, data)
+    return describe(slot, data, groups.images)
+
+
+def describe(slot: Slot, data: bytes, images: NDArray[np.uint8]) -> Entry:
+    """The manifest's entry for a shard with these bytes and these decoded pixels."""
+    return Entry(
+        slot.split,
+        slot.number,
+        slot.first_group,
+        slot.groups,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        pixels_sha256=hashlib.sha256(np.ascontiguousarray(images).data).hexdigest(),
+    )

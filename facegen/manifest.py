@@ -1,0 +1,178 @@
+"""The manifest of a data set: what its shards have in common, and what each must contain.
+
+It is written last, so a folder with a manifest holds a finished data set. Its content is a pure
+function of the configuration: no times, no host, no paths.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from facegen.errors import UserError
+from facegen.files import write_atomic
+from facegen.latents import FACTORS, GROUP_SIZE, LATENTS
+from facegen.scene import SPLITS
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+MAX_BYTES = 64 * 2**20
+"""No manifest is larger; a bound on what is read from a stranger's file."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What all shards of a data set have in common.
+
+    size: height and width of every image, pixels.
+    identity_size: identity coefficients of a sample.
+    config: every setting that the images depend on, as JSON can hold it.
+    face_model, fingerprint, licence: the face model's name, content hash and terms.
+    group_size: images in a mini-batch.
+    factors: names that factor_id indexes.
+    labels, units, low, high, positive: the label columns, their units, their ranges, and what the
+        viewer sees when the value grows.
+    """
+
+    size: int
+    identity_size: int
+    seed: int
+    generator: str
+    config: dict[str, Any] = field(default_factory=dict)
+    face_model: str = "none"
+    fingerprint: str = ""
+    licence: str = ""
+    group_size: int = GROUP_SIZE
+    factors: tuple[str, ...] = FACTORS
+    labels: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
+    units: tuple[str, ...] = tuple(latent.unit for latent in LATENTS)
+    low: tuple[float, ...] = tuple(latent.low for latent in LATENTS)
+    high: tuple[float, ...] = tuple(latent.high for latent in LATENTS)
+    positive: tuple[str, ...] = tuple(latent.positive for latent in LATENTS)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless a data set can be like this."""
+        _check_types(self)
+        if not (0 < self.size <= 4096 and 0 < self.group_size <= 4096):
+            raise ValueError(f"size {self.size} and group_size {self.group_size} must be 1 to 4096")
+        if not (0 < self.identity_size <= 65536 and 0 <= self.seed < 2**63):
+            raise ValueError(f"identity_size {self.identity_size} or seed {self.seed} out of range")
+        columns = {len(x) for x in (self.labels, self.units, self.low, self.high, self.positive)}
+        if columns != {len(self.labels)} or not 0 < len(self.factors) < 256:
+            raise ValueError("labels, units, low, high and positive differ in length")
+        if not all(map(math.isfinite, self.low + self.high)):
+            raise ValueError("low and high must be finite")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of a shard: mini-batches [first_group, first_group + groups) of its split."""
+
+    split: str
+    number: int
+    first_group: int
+    groups: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every field has its type."""
+        _check_types(self)
+
+    @property
+    def file(self) -> str:
+        """The shard's file name."""
+        return f"{self.split}-{self.number:05d}.h5"
+
+
+@dataclass(frozen=True)
+class Entry(Slot):
+    """A finished shard: its length in bytes, SHA-256 of the file and of the decoded pixels."""
+
+    bytes: int
+    sha256: str
+    pixels_sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A finished data set; entries stand in the order of SPLITS, then of their number."""
+
+    header: Header
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the entries cover every split from mini-batch 0 without gaps."""
+        done = dict.fromkeys(SPLITS, (0, 0))
+        for entry in self.entries:
+            if entry.split not in done or (entry.number, entry.first_group) != done[entry.split]:
+                raise ValueError(f"{entry.file} is unexpected, missing or listed twice")
+            if entry.groups <= 0:
+                raise ValueError(f"{entry.file} has {entry.groups} mini-batches")
+            done[entry.split] = (entry.number + 1, entry.first_group + entry.groups)
+
+    def dumps(self) -> str:
+        """The manifest's text, the same for equal manifests."""
+        shards = [{"file": entry.file, **asdict(entry)} for entry in self.entries]
+        tree = {"schema": SCHEMA, **asdict(self.header), "shards": shards}
+        return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def loads(cls, text: str) -> "Manifest":
+        """The inverse of dumps; raises ValueError, KeyError or TypeError on any other text."""
+        tree = json.loads(text)
+        if tree["schema"] != SCHEMA:
+            raise ValueError(f"schema {tree['schema']!r}, and this program reads {SCHEMA}")
+        del tree["schema"]
+        shards = [{k: v for k, v in shard.items() if k != "file"} for shard in tree.pop("shards")]
+        lists = {k: tuple(v) for k, v in tree.items() if isinstance(v, list)}
+        manifest = cls(Header(**{**tree, **lists}), tuple(Entry(**shard) for shard in shards))
+        # Whatever the types let through (a float for an int, another file name) shows here.
+        if manifest.dumps() != text:
+            raise ValueError("edited, or written by another version")
+        return manifest
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest into the folder, atomically."""
+        write_atomic(folder / MANIFEST, self.dumps().encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> "Manifest":
+        """Read a folder's manifest.
+
+        Raises UserError when there is none, or when it is not one that this program wrote.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise UserError(
+                f"{folder}: no data set here (no {MANIFEST}); make one with "
+                f"`python cli.py generate --preset small --out {folder}`"
+            )
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise ValueError(f"{path.stat().st_size:,} bytes")
+            return cls.loads(path.read_bytes().decode())
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(
+                f"{path}: not a manifest that this program wrote ({one_line(error)}); copy the "
+                "data set anew, or remove the manifest and run the same `generate` command again"
+            ) from error
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that differ between data sets."""
+        return hashlib.sha256(self.dumps().encode()).hexdigest()[:12]
+
+
+def _check_types(instance: Header | Slot) -> None:
+    """Raise ValueError unless every field has the very type it declares; JSON holds any."""
+    for item in fields(instance):
+        value, kind = getattr(instance, item.name), get_origin(item.type) or item.type
+        members = value if kind is tuple else ()
+        if type(value) is not kind or any(type(x) is not get_args(item.type)[0] for x in members):
+            raise ValueError(f"{item.name} is {value!r}")
+
+
+def one_line(error: Exception) -> str:
+    """What an exception says, on one line, at most 200 characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
