@@ -44,7 +44,9 @@ def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, fragments: Fr
         raise ValueError(f"fragments are of {fragments.face_id.shape[0]} images, screen of {batch}")
     if attributes.dtype != screen.dtype:
         raise ValueError(f"attributes are {attributes.dtype} but screen is {screen.dtype}")
-    image: Tensor = _Interpolate.apply(attributes, screen, faces, fragments.face_id)
+    image: Tensor = _Interpolate.apply(  # type: ignore[no-untyped-call]
+        attributes, screen, faces, fragments.face_id
+    )
     return image
 
 

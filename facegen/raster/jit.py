@@ -5,9 +5,9 @@ backend, with every number of threads and on every processor. Division by zero g
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import numba  # type: ignore[import-untyped]
+import numba
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -17,13 +17,10 @@ thread_count: Callable[[], int] = numba.get_num_threads
 
 def kernel(function: _Function) -> _Function:
     """Compile for one thread on first call; compilations are kept on disk."""
-    compiled: _Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def parallel_kernel(function: _Function) -> _Function:
     """Compile so that loops over prange run on thread_count() threads."""
-    compiled: _Function = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(
-        function
-    )
-    return compiled
+    compiler = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
+    return cast(_Function, compiler(function))
