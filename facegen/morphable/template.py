@@ -1,0 +1,255 @@
+"""The default head's topology: MakeHuman's head grown into a closed bust, with eyes of our own.
+
+Everything here is linear in MakeHuman's vertices, so that a morphable model's modes pass through.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from facegen.morphable.makehuman import BaseMesh, MakeHumanWheel
+from facegen.morphable.subdivide import catmull_clark
+
+_SHOULDER_RINGS = 8
+_CAVITY_RINGS = 3
+_EYES = ((14598, 14670), (14670, 14742))
+"""Vertex ranges of MakeHuman's helper-l-eye and helper-r-eye balls."""
+
+_PEDESTAL = ((0.985, 12.0, 0.25), (0.96, 45.0, 0.8), (0.94, 100.0, 1.0), (0.55, 102.0, 1.0))
+"""Rings that close the bust: (scale about the neckline's centre, mm down, flatness 0..1)."""
+
+# Polar angles in degrees of the eyeball's rings about the line of sight. Pairs of rings sit on the
+# borders of pupil and iris, so that colour per vertex draws them sharply.
+_EYE_RINGS = (3.0, 8.2, 9.2, 13.0, 17.0, 20.5, 22.6, 24.0, 27.0, 33.0, 42.0, 54.0, 68.0, 85.0)
+_EYE_SEGMENTS = 28
+_CONVERGENCE = np.radians(1.8)
+"""Each eye turns inwards by this, so that a head seen frontally looks at the camera."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """Topology of the head and how its vertices follow from MakeHuman's.
+
+    keep (kept,): the MakeHuman vertices that the head depends on.
+    operator, offset: head vertices (vertex, 3) = operator @ kept vertices + offset, in mm.
+    faces (face, 3): triangles, outward counter-clockwise.
+    skull (kept,): marks the vertices above the neck, for rigid alignment.
+    fields: per head vertex, all float (vertex,): "eye_angle" the polar angle on an eyeball in
+        degrees or -1 on skin; "neckline" the number of rings below MakeHuman's neck seam, at most
+        0 above it; and the painted masks "lips", "inside_mouth", "ears", "face", "eyelids", 0..1.
+    """
+
+    keep: NDArray[np.int64]
+    operator: scipy.sparse.csr_matrix
+    offset: NDArray[np.float64]
+    faces: NDArray[np.int32]
+    skull: NDArray[np.bool_]
+    fields: dict[str, NDArray[np.float64]]
+
+
+def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
+    """Selects, closes and subdivides the head."""
+    quads, rings = _bust(mesh)
+    eyes = np.concatenate([np.arange(start, stop) for start, stop in _EYES])
+    keep = np.unique(np.concatenate([quads.ravel(), eyes]))
+    local = np.full(len(mesh.vertices), -1)
+    local[keep] = np.arange(len(keep))
+    quads = local[quads]
+    masks = {
+        name.replace("-", "_"): wheel.mask(name, mesh)[keep]
+        for name in ("lips", "inside-mouth", "ears", "face", "eyelids")
+    }
+    coarse = _close_bust(quads, rings[keep], mesh.vertices[keep])
+    step = catmull_clark(coarse.quads, coarse.operator.shape[0])
+    used = np.unique(step.quads)
+    renumber = np.full(step.operator.shape[0], -1)
+    renumber[used] = np.arange(len(used))
+    skin = (step.operator @ coarse.operator)[used]
+    fields = {
+        name: np.clip((step.operator @ (coarse.operator @ mask))[used], 0, 1)
+        for name, mask in masks.items()
+    }
+    fields["neckline"] = (step.operator @ coarse.rings)[used]
+    faces = [_triangulate(renumber[step.quads])]
+    operators, eye_angles = [skin], [np.full(len(used), -1.0)]
+    for (start, stop), turn in zip(_EYES, (-_CONVERGENCE, _CONVERGENCE), strict=True):
+        points, angles, triangles = _eyeball(turn)
+        faces.append(triangles + sum(part.shape[0] for part in operators))
+        operators.append(_follow(mesh.vertices, local, start, stop, points, len(keep)))
+        eye_angles.append(angles)
+    eye_count = sum(len(angles) for angles in eye_angles[1:])
+    fields = {name: np.pad(field, (0, eye_count)) for name, field in fields.items()}
+    fields["eye_angle"] = np.concatenate(eye_angles)
+    operator = scipy.sparse.vstack(operators).tocsr()
+    offset = np.zeros((operator.shape[0], 3))
+    offset[: len(used)] = (step.operator @ coarse.offset)[used]
+    skull = (rings[keep] <= 0) & ~np.isin(keep, eyes)
+    return Template(keep, operator, offset, np.concatenate(faces).astype(np.int32), skull, fields)
+
+
+def _bust(mesh: BaseMesh) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Quads of the head, shoulders and outer cavities; and per body vertex its ring below the neck.
+
+    The head is the piece of the UV atlas that holds the highest vertex; MakeHuman's edge loops make
+    rings of faces around its four borders (neck, lips, eyelids) clean.
+    """
+    body = np.flatnonzero(mesh.group == "body")
+    quads = mesh.quads[body]
+    sides = np.stack([mesh.quads_uv[body], np.roll(mesh.quads_uv[body], -1, 1)], 2).reshape(-1, 2)
+    adjacency = scipy.sparse.coo_matrix(
+        (np.ones(len(sides)), (sides[:, 0], sides[:, 1])), (len(mesh.uv), len(mesh.uv))
+    )
+    _, piece = scipy.sparse.csgraph.connected_components(adjacency, directed=False)
+    piece = piece[mesh.quads_uv[body][:, 0]]
+    highest = quads.ravel()[np.argmax(mesh.vertices[quads.ravel(), 1])]
+    chosen = piece == piece[(quads == highest).any(axis=1)][0]
+    chin = mesh.vertices[quads[chosen].ravel(), 1].min()
+
+    rings = np.full(len(mesh.vertices), -1.0)
+    rings[quads[chosen].ravel()] = 0.0
+    seen = rings >= 0
+    for ring in range(1, _SHOULDER_RINGS + 1):
+        touched = seen[quads].any(axis=1) & ~chosen
+        # Cavities of eyes and mouth lie above the chin: they need a few rings only.
+        below = mesh.vertices[quads].mean(axis=1)[:, 1] < chin + 45.0
+        outside = below & ~_inside_mouth(mesh, quads)
+        chosen |= touched & (outside | (ring <= _CAVITY_RINGS))
+        fresh = np.unique(quads[chosen])
+        rings[fresh[~seen[fresh]]] = ring
+        seen[fresh] = True
+    return quads[chosen], np.where(mesh.vertices[:, 1] < chin + 45.0, np.maximum(rings, 0), 0.0)
+
+
+def _inside_mouth(mesh: BaseMesh, quads: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The faces of the oral cavity: behind the lips, in front of the spine, near the midline."""
+    centre = mesh.vertices[quads].mean(axis=1)
+    return np.asarray(
+        (np.abs(centre[:, 0]) < 40) & (centre[:, 2] > 50) & (centre[:, 1] > 620)
+    )
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    quads: NDArray[np.int64]
+    operator: scipy.sparse.csr_matrix
+    offset: NDArray[np.float64]
+    rings: NDArray[np.float64]
+
+
+def _close_bust(
+    quads: NDArray[np.int64], rings: NDArray[np.float64], vertices: NDArray[np.float64]
+) -> _Coarse:
+    """Adds the pedestal below the shoulders and closes it and the mouth."""
+    count = len(vertices)
+    loops = _border_loops(quads)
+    neckline = min(loops, key=lambda loop: float(vertices[loop, 1].mean()))
+    mouth = min(
+        (loop for loop in loops if loop is not neckline),
+        key=lambda loop: float(vertices[loop, 1].mean()),
+    )
+    size = len(neckline)
+    rows = [scipy.sparse.identity(count, format="csr")]
+    offset, ring_value, previous = [np.zeros((count, 3))], [rings], np.array(neckline)
+    pick = scipy.sparse.identity(count, format="csr")[neckline]
+    mean = scipy.sparse.csr_matrix(np.full((size, size), 1.0 / size)) @ pick
+    parts = [quads]
+    for step, (scale, down, flat) in enumerate(_PEDESTAL):
+        # Heights shrink towards their mean faster than widths do: the rim becomes a plane. The
+        # modes get the same scale in all three axes, which keeps this one sparse operator.
+        ring = scale * pick + (1 - scale) * mean
+        level = (ring @ vertices)[:, 1]
+        shift = np.zeros((size, 3))
+        shift[:, 1] = -down + flat * (level.min() - level)
+        current = count + size * step + np.arange(size)
+        parts.append(
+            np.stack(
+                [previous, np.roll(previous, -1), np.roll(current, -1), current], axis=1
+            )[:, ::-1]
+        )
+        rows.append(ring)
+        offset.append(shift)
+        ring_value.append(np.full(size, _SHOULDER_RINGS + 1.0 + step))
+        previous = current
+    parts += [_ladder(previous), _ladder(np.array(mouth))]
+    return _Coarse(
+        np.concatenate(parts),
+        scipy.sparse.vstack(rows).tocsr(),
+        np.concatenate(offset),
+        np.concatenate(ring_value),
+    )
+
+
+def _border_loops(quads: NDArray[np.int64]) -> list[list[int]]:
+    """The closed borders, each in the order in which its faces run along it."""
+    sides = {(int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)}
+    following = {a: b for a, b in sorted(sides) if (b, a) not in sides}
+    loops = []
+    while following:
+        start, current = following.popitem()
+        loop = [start]
+        while current != start:
+            loop.append(current)
+            current = following.pop(current)
+        loops.append(loop)
+    return loops
+
+
+def _ladder(loop: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Quads across an even border loop, from one side to the other."""
+    half = len(loop) // 2
+    i = np.arange(half - 1)
+    return np.stack([loop[i + 1], loop[i], loop[-1 - i], loop[-2 - i]], axis=1)
+
+
+def _triangulate(quads: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+
+
+def _eyeball(
+    turn: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Points (vertex, 3) of a unit sphere that looks along +z turned by `turn` radians about +y,
+    their polar angles in degrees, and triangles (face, 3)."""
+    angles = np.concatenate([[0.0], np.repeat(_EYE_RINGS, _EYE_SEGMENTS)])
+    around = np.concatenate(
+        [[0.0], np.tile(2 * np.pi * np.arange(_EYE_SEGMENTS) / _EYE_SEGMENTS, len(_EYE_RINGS))]
+    )
+    polar = np.radians(angles)
+    points = np.stack(
+        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=1
+    )
+    cos, sin = np.cos(turn), np.sin(turn)
+    points = points @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
+    i = np.arange(_EYE_SEGMENTS)
+    j = (i + 1) % _EYE_SEGMENTS
+    triangles = [np.stack([np.zeros_like(i), 1 + i, 1 + j], axis=1)]
+    for ring in range(len(_EYE_RINGS) - 1):
+        inner = 1 + ring * _EYE_SEGMENTS
+        outer = inner + _EYE_SEGMENTS
+        triangles.append(np.stack([inner + i, outer + i, outer + j], axis=1))
+        triangles.append(np.stack([inner + i, outer + j, inner + j], axis=1))
+    return points, angles, np.concatenate(triangles)
+
+
+def _follow(
+    vertices: NDArray[np.float64],
+    local: NDArray[np.int64],
+    start: int,
+    stop: int,
+    points: NDArray[np.float64],
+    kept: int,
+) -> scipy.sparse.csr_matrix:
+    """The operator (point, kept) that moves unit-sphere points with MakeHuman's ball start:stop.
+
+    The affine map that fits the ball's vertices best is linear in them.
+    """
+    ball = vertices[start:stop]
+    centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
+    radius = np.linalg.norm(ball - centre, axis=1).mean()
+    canonical = np.column_stack([(ball - centre) / radius, np.ones(len(ball))])
+    weights = np.column_stack([points, np.ones(len(points))]) @ np.linalg.pinv(canonical)
+    rows = np.repeat(np.arange(len(points)), stop - start)
+    columns = np.tile(local[start:stop], len(points))
+    return scipy.sparse.csr_matrix((weights.ravel(), (rows, columns)), (len(points), kept))
