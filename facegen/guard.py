@@ -7,8 +7,9 @@ the file, so it is no promise of safety.
 import contextlib
 import hashlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,9 +19,13 @@ from facegen.layout import LIBVER, attributes, describe, row_shapes
 from facegen.manifest import Entry, Header, Slot, one_line
 
 
-def bad_shard(path: Path, problem: str) -> UserError:
+class ForeignShardError(UserError):
+    """The shard is one of ours, but of another data set or from another place in this one."""
+
+
+def bad_shard(path: Path, problem: str, kind: type[UserError] = UserError) -> UserError:
     """The error for a shard that is not what the data set says."""
-    return UserError(
+    return kind(
         f"{path}: {problem}; remove this file and run the same `generate` command again, "
         "or copy it anew"
     )
@@ -40,7 +45,8 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
     """Open a shard for reading after checking, before any pixel is read, that it is ours.
 
     Refuses links, external storage, virtual datasets, and names, shapes, types, chunks, filters or
-    attributes other than those that header and slot call for. Raises UserError.
+    attributes other than those that header and slot call for. Raises UserError, and more precisely
+    ForeignShardError where the attributes are a shard's but say another data set or place.
     """
     path = folder / slot.file
     try:
@@ -51,56 +57,50 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
         raise bad_shard(path, "not a regular file")
     if isinstance(slot, Entry) and status.st_size != slot.bytes:
         raise bad_shard(path, f"{status.st_size:,} bytes, and the manifest says {slot.bytes:,}")
-    with blamed_on(path):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(blamed_on(path))
         # Nobody writes into a finished shard, and locks fail on some network file systems.
-        file = h5py.File(path, "r", libver=LIBVER, locking=False)
-        try:
-            problem = _problem(file, header, slot)
-        except BaseException:
-            file.close()
-            raise
-    if problem:
-        file.close()
-        raise bad_shard(path, problem)
+        file = stack.enter_context(h5py.File(path, "r", libver=LIBVER, locking=False))
+        _check_attributes(path, file, attributes(header, slot))
+        _check_links(path, file, row_shapes(header))
+        for name, (dtype, shape) in row_shapes(header).items():
+            rows = slot.groups * header.group_size
+            problem = _dataset_problem(file[name], dtype, (rows, *shape), header.group_size)
+            if problem:
+                raise bad_shard(path, f"{name}: {problem}")
+        # Sound: it stays open for the caller.
+        stack.pop_all()
     return file
 
 
-def _problem(file: h5py.File, header: Header, slot: Slot) -> str:
-    """What is wrong with an open shard's structure; empty when nothing is."""
-    shapes = row_shapes(header)
-    # The length first: a hostile file may hold millions of names.
-    if len(file) != len(shapes) or set(file) != set(shapes):
-        return f"not a shard, which holds just {', '.join(shapes)}"
-    for name, (dtype, shape) in shapes.items():
-        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-            return f"{name} is a link to somewhere else"
-        if file.get(name, getclass=True) is not h5py.Dataset:
-            return f"{name} is not a dataset"
-        rows = slot.groups * header.group_size
-        problem = _dataset_problem(file[name], dtype, (rows, *shape), header.group_size)
-        if problem:
-            return f"{name}: {problem}"
-    wanted = attributes(header, slot)
+def _check_attributes(path: Path, file: h5py.File, wanted: dict[str, Any]) -> None:
+    """Raise unless the attributes are exactly these."""
+    # The lengths first, here and below: a hostile file may hold millions of names.
     if len(file.attrs) != len(wanted) or set(file.attrs) != set(wanted):
-        return "its attributes are not a shard's"
+        raise bad_shard(path, "not a shard of this program (other attributes)")
     for name, value in wanted.items():
         attribute, expected = file.attrs.get_id(name), np.asarray(value)
-        is_text = expected.dtype.kind in "UO"
-        same_type = attribute.dtype == (np.dtype("O") if is_text else expected.dtype)
-        if attribute.shape != expected.shape or not same_type:
-            return f"its {name} is not a shard's"
-        if not np.array_equal(file.attrs[name], value):
-            return f"it belongs elsewhere: another {name} than {_shown(value)}"
-    return ""
+        text = expected.dtype.kind in "UO"
+        if attribute.dtype != (np.dtype("O") if text else expected.dtype):
+            raise bad_shard(path, f"its attribute {name} has another type than a shard's")
+        if attribute.shape != expected.shape or not np.array_equal(file.attrs[name], value):
+            problem = f"belongs elsewhere (another {name} than this data set or place calls for)"
+            raise bad_shard(path, problem, ForeignShardError)
 
 
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _check_links(path: Path, file: h5py.File, names: Collection[str]) -> None:
+    """Raise unless the file holds exactly these names, as datasets of its own."""
+    if len(file) != len(names) or set(file) != set(names):
+        raise bad_shard(path, f"not a shard, which holds just {', '.join(names)}")
+    for name in names:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise bad_shard(path, f"{name} is a link to somewhere else")
+        if file.get(name, getclass=True) is not h5py.Dataset:
+            raise bad_shard(path, f"{name} is not a dataset")
 
 
 def _dataset_problem(data: h5py.Dataset, dtype: str, shape: tuple[int, ...], group: int) -> str:
-    """What is wrong with one dataset, judged without reading its values."""
+    """What is wrong with one dataset, judged without reading its values; empty if nothing is."""
     plist = data.id.get_create_plist()
     if plist.get_layout() != h5py.h5d.CHUNKED or plist.get_external_count():
         return "not kept in chunks of this file (virtual, external or contiguous storage)"

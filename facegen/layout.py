@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from facegen.files import write_atomic
 from facegen.manifest import SCHEMA, Entry, Header, Slot
+from facegen.presets import COMPRESSIONS
 
-COMPRESSIONS = ("none", "gzip")
 GZIP_LEVEL = 1
 LIBVER = ("v110", "v110")
 """File format of HDF5 1.10: its metadata carry checksums, as fletcher32 does for the chunks."""
@@ -101,6 +101,14 @@ def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") 
             file.attrs[name] = value
         file.flush()
         return bytes(file.id.get_file_image())
+
+
+def max_bytes(header: Header, slot: Slot) -> int:
+    """The most room that a shard takes, compressed or not, bytes."""
+    shapes = row_shapes(header).values()
+    row = sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in shapes)
+    # 2**10 bytes a mini-batch and 2**14 a shard hold checksums, indices and attributes.
+    return slot.groups * (header.group_size * row + 2**10) + 2**14 + len(json.dumps(header.config))
 
 
 def write_shard(

@@ -1,0 +1,175 @@
+"""Rendering a data set: every shard is a pure function of (configuration, face model, number).
+
+Shards that are there and sound are kept, so running the same generation again resumes it.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import facegen
+from facegen.errors import UserError
+from facegen.files import locked, remove_partial
+from facegen.guard import ForeignShardError, open_shard
+from facegen.latents import FACTORS
+from facegen.layout import max_bytes
+from facegen.maker import Maker, OpenSource, Shard, open_source
+from facegen.manifest import MANIFEST, Entry, Header, Manifest, Slot
+from facegen.pool import map_unordered
+from facegen.presets import GenerateConfig
+from facegen.scene import SPLITS
+
+
+def cpus() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slots(config: GenerateConfig) -> tuple[Slot, ...]:
+    """The shards of a data set, in the manifest's order."""
+    found = []
+    for split, kind in zip(SPLITS, (config.train, config.test), strict=True):
+        groups = kind * len(FACTORS)
+        for number, first in enumerate(range(0, groups, config.per_shard)):
+            found.append(Slot(split, number, first, min(config.per_shard, groups - first)))
+    return tuple(found)
+
+
+class Generation:
+    """The work of making a data set: iterate over its shards as they get done; it has a length.
+
+    When the iteration ends, the data set is whole and its manifest written. Left early, or killed,
+    it keeps the finished shards. Iterating raises OSError (a full disk) and UserError (no room,
+    another writer in the folder, a worker that died).
+    """
+
+    def __init__(
+        self,
+        config: GenerateConfig,
+        out: Path,
+        model_path: Path | None = None,
+        workers: int | None = None,
+        open_source: OpenSource = open_source,
+    ) -> None:
+        """Load the face model and inspect the folder; nothing is written yet.
+
+        workers: processes, each with one thread; None takes a processor each.
+        Raises UserError when the folder holds anything of another data set.
+        """
+        source = open_source(config, model_path)
+        self.out = out
+        self.slots = slots(config)
+        self.header = Header(
+            size=config.size,
+            identity_size=source.model.identity_size,
+            seed=config.seed,
+            generator=f"facegen {facegen.__version__}",
+            # As a reader will see it: JSON turns tuples into lists.
+            config=json.loads(json.dumps({**asdict(config), "render": source.settings})),
+            face_model=source.model.name,
+            fingerprint=source.model.fingerprint,
+            licence=source.model.licence,
+        )
+        self.workers = workers or cpus()
+        self._maker = Maker(config, self.header, out, model_path, open_source)
+        self._known()
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def missing(self) -> list[Slot]:
+        """The shards that are not there yet."""
+        return [slot for slot in self.slots if not (self.out / slot.file).exists()]
+
+    def bytes_needed(self) -> int:
+        """Room that the missing shards take at most, bytes."""
+        return sum(max_bytes(self.header, slot) for slot in self.missing())
+
+    def seconds_needed(self) -> float:
+        """An estimate of the time for the missing shards, from rendering one mini-batch, seconds.
+
+        Takes some seconds itself, unless nothing is missing.
+        """
+        missing = self.missing()
+        if not missing:
+            return 0.0
+        (one,) = map_unordered(self._maker.seconds, [Slot("train", 0, 0, 1)], workers=1)
+        return one * sum(slot.groups for slot in missing) / min(self.workers, cpus(), len(missing))
+
+    def check_room(self) -> None:
+        """Raise UserError when the missing shards do not fit on the disk."""
+        parent = next(p for p in (self.out, *self.out.absolute().parents) if p.exists())
+        needed, free = self.bytes_needed(), shutil.disk_usage(parent).free
+        if needed > free:
+            raise UserError(
+                f"{self.out}: the data set needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB "
+                "are free; choose another --out or a smaller --preset"
+            )
+
+    def __iter__(self) -> Iterator[Shard]:
+        self.out.mkdir(parents=True, exist_ok=True)
+        with locked(self.out):
+            remove_partial(self.out)
+            known = self._known()
+            self.check_room()
+            tasks = [(slot, known.get(slot.file)) for slot in self.slots]
+            entries = {}
+            try:
+                shards = map_unordered(self._maker.make, tasks, self.workers)
+                with contextlib.closing(shards):
+                    for shard in shards:
+                        entries[shard.entry.file] = shard.entry
+                        yield shard
+            finally:
+                remove_partial(self.out)
+            if entries != known:
+                ordered = tuple(entries[slot.file] for slot in self.slots)
+                Manifest(self.header, ordered).save(self.out)
+
+    def _known(self) -> dict[str, Entry]:
+        """The entries of the folder's manifest by file name; none while there is no manifest.
+
+        Raises UserError when the folder holds anything of another data set.
+        """
+        strangers = {path.name for path in self.out.glob("*.h5")} - {s.file for s in self.slots}
+        if strangers:
+            raise _foreign(self.out, f"{min(strangers)} is not part of what was asked for")
+        for slot in self.slots:
+            if (self.out / slot.file).exists():
+                try:
+                    open_shard(self.out, self.header, slot).close()
+                except ForeignShardError as error:
+                    raise _foreign(self.out, str(error)) from error
+                except UserError:
+                    # Damaged, so it will be rendered again.
+                    continue
+        if not (self.out / MANIFEST).exists():
+            return {}
+        manifest = Manifest.load(self.out)
+        difference = _difference(asdict(self.header), asdict(manifest.header))
+        if difference:
+            raise _foreign(self.out, difference)
+        return {entry.file: entry for entry in manifest.entries}
+
+
+def _foreign(folder: Path, why: str) -> UserError:
+    return UserError(
+        f"{folder}: holds another data set ({why}); choose another --out, or remove the folder"
+    )
+
+
+def _difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """The first setting that differs, in words; empty when none does."""
+    for key in {**ours, **theirs}:
+        mine, other = ours.get(key), theirs.get(key)
+        if isinstance(mine, dict) and isinstance(other, dict):
+            if inner := _difference(mine, other):
+                return inner
+        elif mine != other:
+            return f"its {key} is {other!r}, and {mine!r} was asked for"
+    return ""

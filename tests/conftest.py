@@ -1,0 +1,14 @@
+"""Fixtures that several test files share."""
+
+from pathlib import Path
+
+import pytest
+from fakes import make_dataset
+
+
+@pytest.fixture(scope="session")
+def synthetic_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 12 + 4 mini-batches at 16x16 from the fake renderer; not to be written to."""
+    folder = tmp_path_factory.mktemp("synthetic") / "faces"
+    make_dataset(folder)
+    return folder
