@@ -13,9 +13,11 @@ from torch import Tensor
 from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
 from facegen.raster.jit import kernel, parallel_kernel, prange, thread_count
 
+_BITS = SUBSAMPLES.bit_length() - 1
 _HALF = SUBSAMPLES // 2
-_SHIFT = SUBSAMPLES.bit_length() - 1
-_LOW_BITS = 0xFFFFFFFF
+_BLOCK = 4
+"""Samples are visited in blocks of 4 x 4, which compile to vector instructions without branches."""
+_INDEX_MASK = 0xFFFFFFFF
 
 
 def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool) -> Fragments:
@@ -57,76 +59,84 @@ def _snap(
 
 
 @kernel
+def _least(dx: float, dy: float) -> float:
+    """The least edge function that is inside: 0 on a left or top edge, else 1."""
+    return 0.0 if dy > 0 or (dy == 0 and dx < 0) else 1.0
+
+
+@kernel
 def _draw(
     grid: NDArray[np.int32],
     inverse_depth: NDArray[np.float32],
     faces: NDArray[np.int32],
+    height: int,
+    width: int,
     cull: bool,
     keys: NDArray[np.int64],
 ) -> None:
-    """Raise the keys (height, width) of the samples that each face covers."""
-    height, width = keys.shape
+    """Raise the keys of the samples that each face covers."""
+    block = np.empty(_BLOCK * _BLOCK, dtype=np.int64)
     for face in range(len(faces)):
-        a = np.uint32(faces[face, 0])
-        b = np.uint32(faces[face, 1])
-        c = np.uint32(faces[face, 2])
-        ax, ay = grid[a, 0], grid[a, 1]
-        bx, by = grid[b, 0], grid[b, 1]
-        cx, cy = grid[c, 0], grid[c, 1]
-        area = np.float64(cx - ax) * np.float64(by - ay) - np.float64(bx - ax) * np.float64(cy - ay)
+        # Unsigned indices spare the compiler the case of counting from the end.
+        a, b, c = np.uint32(faces[face, 0]), np.uint32(faces[face, 1]), np.uint32(faces[face, 2])
+        ax, ay = np.int64(grid[a, 0]), np.int64(grid[a, 1])
+        bx, by = np.int64(grid[b, 0]), np.int64(grid[b, 1])
+        cx, cy = np.int64(grid[c, 0]), np.int64(grid[c, 1])
+        area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay)
         if area < 0 and not cull:
             b, c, bx, by, cx, cy, area = c, b, cx, cy, bx, by, -area
         if area <= 0:
             continue
-        left = max((min(ax, bx, cx) + _HALF - 1) >> _SHIFT, 0)
-        right = min((max(ax, bx, cx) - _HALF) >> _SHIFT, width - 1)
-        top = max((min(ay, by, cy) + _HALF - 1) >> _SHIFT, 0)
-        bottom = min((max(ay, by, cy) - _HALF) >> _SHIFT, height - 1)
+        left = max((min(ax, bx, cx) + _HALF - 1) >> _BITS, 0)
+        right = min((max(ax, bx, cx) - _HALF) >> _BITS, width - 1)
+        top = max((min(ay, by, cy) + _HALF - 1) >> _BITS, 0)
+        bottom = min((max(ay, by, cy) - _HALF) >> _BITS, height - 1)
         if left > right or top > bottom:
             continue
-        if min(inverse_depth[a], inverse_depth[b], inverse_depth[c]) <= 0:
+        za, zb, zc = inverse_depth[a], inverse_depth[b], inverse_depth[c]
+        if min(za, zb, zc) == 0:
             continue
         scale = np.float32(1) / np.float32(area)
-        qa = inverse_depth[a] * scale
-        qb = inverse_depth[b] * scale
-        qc = inverse_depth[c] * scale
-        px = left * SUBSAMPLES + _HALF
-        py = top * SUBSAMPLES + _HALF
-        dxa, dya = np.float64(cx - bx), np.float64(cy - by)
-        dxb, dyb = np.float64(ax - cx), np.float64(ay - cy)
-        dxc, dyc = np.float64(bx - ax), np.float64(by - ay)
-        least_a = 0.0 if dya > 0 or (dya == 0 and dxa < 0) else 1.0
-        least_b = 0.0 if dyb > 0 or (dyb == 0 and dxb < 0) else 1.0
-        least_c = 0.0 if dyc > 0 or (dyc == 0 and dxc < 0) else 1.0
-        row_a = dya * np.float64(px - bx) - dxa * np.float64(py - by)
-        row_b = dyb * np.float64(px - cx) - dxb * np.float64(py - cy)
-        row_c = dyc * np.float64(px - ax) - dxc * np.float64(py - ay)
-        tag = np.int64(_LOW_BITS) - face
-        for row in range(top, bottom + 1):
-            ea, eb, ec = row_a, row_b, row_c
-            for column in range(left, right + 1):
-                if (ea >= least_a) & (eb >= least_b) & (ec >= least_c):
-                    inverse = np.float32(ea) * qa + np.float32(eb) * qb + np.float32(ec) * qc
-                    key = (np.int64(np.float32(inverse).view(np.int32)) << 32) | tag
-                    keys[row, column] = max(keys[row, column], key)
-                ea += SUBSAMPLES * dya
-                eb += SUBSAMPLES * dyb
-                ec += SUBSAMPLES * dyc
-            row_a -= SUBSAMPLES * dxa
-            row_b -= SUBSAMPLES * dxb
-            row_c -= SUBSAMPLES * dxc
+        za, zb, zc = za * scale, zb * scale, zc * scale
+        # Edge functions at the first sample and their steps: integers, held exactly in doubles.
+        x, y = left * SUBSAMPLES + _HALF, top * SUBSAMPLES + _HALF
+        ea = np.float64((cy - by) * (x - bx) - (cx - bx) * (y - by))
+        eb = np.float64((ay - cy) * (x - cx) - (ax - cx) * (y - cy))
+        ec = np.float64((by - ay) * (x - ax) - (bx - ax) * (y - ay))
+        dxa, dya = np.float64(SUBSAMPLES * (cx - bx)), np.float64(SUBSAMPLES * (cy - by))
+        dxb, dyb = np.float64(SUBSAMPLES * (ax - cx)), np.float64(SUBSAMPLES * (ay - cy))
+        dxc, dyc = np.float64(SUBSAMPLES * (bx - ax)), np.float64(SUBSAMPLES * (by - ay))
+        least_a, least_b, least_c = _least(dxa, dya), _least(dxb, dyb), _least(dxc, dyc)
+        for row in range(top, bottom + 1, _BLOCK):
+            for column in range(left, right + 1, _BLOCK):
+                for sample in range(_BLOCK * _BLOCK):
+                    right_by = np.float64(column - left + sample % _BLOCK)
+                    down_by = np.float64(row - top + sample // _BLOCK)
+                    wa = ea + right_by * dya - down_by * dxa
+                    wb = eb + right_by * dyb - down_by * dxb
+                    wc = ec + right_by * dyc - down_by * dxc
+                    inverse = np.float32(wa) * za + np.float32(wb) * zb + np.float32(wc) * zc
+                    bits = np.int64(np.float32(inverse).view(np.int32))
+                    covered = (wa >= least_a) & (wb >= least_b) & (wc >= least_c)
+                    block[sample] = bits << 32 | (_INDEX_MASK - face) if covered else 0
+                for sample in range(_BLOCK * _BLOCK):
+                    i = np.uint64(row + sample // _BLOCK)
+                    j = np.uint64(column + sample % _BLOCK)
+                    keys[i, j] = max(keys[i, j], block[sample])
 
 
 @kernel
 def _unpack(
     keys: NDArray[np.int64], face_id: NDArray[np.int32], depth: NDArray[np.float32]
 ) -> None:
-    """Keys to faces and depths, all (height, width); no face ever has key 0."""
-    height, width = keys.shape
+    """Keys to faces and depths (height, width); no face ever has key 0."""
+    height, width = face_id.shape
     for row in range(height):
         for column in range(width):
             key = keys[row, column]
-            face_id[row, column] = np.int32(_LOW_BITS - (key & _LOW_BITS)) if key else np.int32(-1)
+            face_id[row, column] = (
+                np.int32(_INDEX_MASK - (key & _INDEX_MASK)) if key else np.int32(-1)
+            )
             depth[row, column] = np.float32(1) / np.int32(key >> 32).view(np.float32)
 
 
@@ -143,11 +153,13 @@ def _rasterize_images(
     """Images worker, worker + workers, ... of the batch; the memory between is used again."""
     grid = np.empty((screen.shape[1], 2), dtype=np.int32)
     inverse_depth = np.empty(screen.shape[1], dtype=np.float32)
-    keys = np.empty(face_id.shape[1:], dtype=np.int64)
+    height, width = face_id.shape[1:]
+    # The blocks at the right and at the bottom reach beyond the picture.
+    keys = np.empty((height + _BLOCK - 1, width + _BLOCK - 1), dtype=np.int64)
     for image in range(worker, len(screen), workers):
         keys[:] = 0
         _snap(screen[image], grid, inverse_depth)
-        _draw(grid, inverse_depth, faces, cull, keys)
+        _draw(grid, inverse_depth, faces, height, width, cull, keys)
         _unpack(keys, face_id[image], depth[image])
 
 
