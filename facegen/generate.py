@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,11 @@ class Generation:
     def __len__(self) -> int:
         return len(self.slots)
 
+    @property
+    def images(self) -> int:
+        """Images in the whole data set."""
+        return self.header.group_size * sum(slot.groups for slot in self.slots)
+
     def missing(self) -> list[Slot]:
         """The shards that are not there yet."""
         return [slot for slot in self.slots if not (self.out / slot.file).exists()]
@@ -111,7 +116,7 @@ class Generation:
                 "are free; choose another --out or a smaller --preset"
             )
 
-    def __iter__(self) -> Iterator[Shard]:
+    def __iter__(self) -> Generator[Shard, None, None]:
         self.out.mkdir(parents=True, exist_ok=True)
         with locked(self.out):
             remove_partial(self.out)

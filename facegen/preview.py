@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from facegen.latents import IDENTITY, LATENTS
-from facegen.shards import Dataset, Groups
+from facegen.latents import LATENTS
+from facegen.shards import Dataset
 
 PAPER, INK, FAINT = "#f7f6f3", "#1f2328", "#6e7178"
 MARGIN, GAP = 28, 6
@@ -31,12 +31,8 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
     sheet = Image.new("RGB", (2 * MARGIN + columns * cell - GAP, height + 2 * MARGIN + 34), PAPER)
     draw = ImageDraw.Draw(sheet)
     count = dataset.group_size * sum(dataset.group_count(s) for s in ("train", "test"))
-    _text(
-        draw,
-        (MARGIN, MARGIN),
-        f"{count:,} faces, {dataset.size} x {dataset.size} pixels",
-        22,
-    )
+    caption = f"{count:,} faces, {dataset.size} x {dataset.size} pixels"
+    _text(draw, (MARGIN, MARGIN), caption, 22)
     top = MARGIN + 34
     for factor, kind in zip(dataset.factors, kinds, strict=True):
         if not len(kind):
@@ -45,31 +41,28 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
         top += title_height
         groups = dataset.read(split, kind)
         for row in range(len(kind)):
-            order, captions = _sorted(dataset, groups, row, factor)
-            last = columns - 1 if factor == IDENTITY else dataset.group_size - 1
-            chosen = np.linspace(0, last, columns).round().astype(int)
-            for column, place in enumerate(chosen):
+            faces = _shown(dataset, groups.labels[row], factor, columns)
+            for column, (sample, caption) in enumerate(faces):
                 left = MARGIN + column * cell
-                sheet.paste(Image.fromarray(groups.images[row, order[place]]), (left, top))
+                sheet.paste(Image.fromarray(groups.images[row, sample]), (left, top))
                 middle = (left + dataset.size // 2, top + dataset.size + 4)
-                _text(draw, middle, captions[place], label_size, anchor="ma")
+                _text(draw, middle, caption, label_size, anchor="ma")
             top += row_height
     return sheet
 
 
-def _sorted(
-    dataset: Dataset, groups: Groups, row: int, factor: str
-) -> tuple[NDArray[np.intp], list[str]]:
-    """The order in which to show a mini-batch, and the captions in that order."""
-    if factor == IDENTITY:
-        return np.arange(dataset.group_size), [str(i + 1) for i in range(dataset.group_size)]
-    names = [latent.name for latent in LATENTS if latent.factor == factor]
+def _shown(
+    dataset: Dataset, labels: NDArray[np.float32], factor: str, columns: int
+) -> list[tuple[int, str]]:
+    """Which samples of a mini-batch with these labels (sample, latent) to show, and captions."""
+    names = [x.name for x in LATENTS if x.factor == factor and x.name in dataset.labels]
+    if not names:
+        return [(i, str(i + 1)) for i in range(columns)]
     column = dataset.labels.index(names[0])
-    values = groups.labels[row, :, column]
-    order = np.argsort(values)
-    unit = dataset.units[column]
+    values, unit = labels[:, column], dataset.units[column]
     sign = "\N{DEGREE SIGN}" if unit == "degree" else f" {unit}"
-    return order, [f"{round(v):+d}{sign}" for v in values[order]]
+    steps = np.linspace(0, dataset.group_size - 1, columns).round().astype(int)
+    return [(int(i), f"{round(float(values[i])):+d}{sign}") for i in np.argsort(values)[steps]]
 
 
 def _title(draw: ImageDraw.ImageDraw, place: tuple[int, int], factor: str) -> None:

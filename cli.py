@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""The command line: `python cli.py COMMAND --help` says what each command does.
+
+The only file that imports click. Commands are thin, and import what is heavy when they run.
+"""
+
+import contextlib
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import facegen
+from facegen.errors import UserError
+from facegen.presets import COMPRESSIONS, FOLDERS, PRESETS
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from facegen.generate import Generation
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+class OneLineGroup(click.Group):
+    """Commands whose users see one line and an exit code for what they can put right."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command and exit: 2 for a mistake, 130 for Ctrl-C; a bug keeps its traceback."""
+        kwargs["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **kwargs) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+        except click.UsageError as error:
+            hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+            _say(f"error: {error.format_message() + hint}")
+        except click.Abort:
+            _say("interrupted")
+            sys.exit(INTERRUPTED)
+        except (UserError, click.ClickException) as error:
+            _say(f"error: {error}")
+        except OSError as error:
+            path = f"{error.filename}: " if error.filename else ""
+            _say(f"error: {f'{path}{error.strerror or error}'}")
+        sys.exit(USER_ERROR)
+
+
+def _say(message: str) -> None:
+    """Print one line to stderr, whatever characters a path in it has."""
+    line = " ".join(message.split())
+    click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), err=True)
+
+
+class PathType(click.Path):
+    """A path that can exist."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value) or "\0" in str(value):
+            self.fail(f"{str(value)!r} cannot be a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathType(path_type=Path)
+COUNT = click.IntRange(min=1)
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(facegen.__version__)
+def cli() -> None:
+    """Render faces whose every factor is known, and train a DC-IGN on them."""
+
+
+# ---- data sets -----------------------------------------------------------------------------------
+
+SIZES = "; ".join(
+    f"{name}: {c.train} + {c.test} mini-batches of each kind at {c.size}x{c.size}"
+    for name, c in PRESETS.items()
+)
+
+
+@cli.command()
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="paper",
+    show_default=True,
+    help=f"{SIZES}.",
+)
+@click.option("--out", type=PATH, help="Folder.  [default: data/faces, data/faces-small, ...]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Other faces.  [default: 0]")
+@click.option("--size", type=click.IntRange(8, 4096), help="Pixels a side.  [default: preset's]")
+@click.option("--shadows/--no-shadows", default=None, help="Cast shadows.  [default: shadows]")
+@click.option("--compression", type=click.Choice(COMPRESSIONS), help="[default: none]")
+@click.option("--face-model", type=PATH, help="Face model.  [default: `make model`'s]")
+@click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
+@click.option("--dry-run", is_flag=True, help="Say what would be made and what it costs.")
+def generate(
+    preset: str,
+    out: Path | None,
+    face_model: Path | None,
+    workers: int | None,
+    dry_run: bool,
+    **overrides: Any,
+) -> None:
+    """Render a data set; again, to go on where it stopped or to check a finished one."""
+    from facegen.generate import Generation
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    config = dataclasses.replace(PRESETS[preset], **given)
+    work = Generation(config, out or FOLDERS[preset], face_model, workers)
+    click.echo(f"{work.out}: {work.images:,} images in {len(work)} shards, {work.workers} workers")
+    click.echo(f"configuration: {json.dumps(work.header.config)}")
+    click.echo(f"face model: {work.header.face_model}, {work.header.licence}")
+    if work.missing():
+        work.check_room()
+        gigabytes, minutes = work.bytes_needed() / 1e9, work.seconds_needed() / 60
+        click.echo(f"to render: at most {gigabytes:.2f} GB, about {minutes:.1f} minutes")
+    else:
+        click.echo("all shards are there; checking them")
+    if not dry_run:
+        _run(work)
+
+
+def _run(work: "Generation") -> None:
+    """Make a data set under a progress bar."""
+    start, rendered = time.monotonic(), 0
+    try:
+        with contextlib.closing(iter(work)) as shards, _progress() as progress:
+            bar = progress.add_task("images", total=work.images)
+            for shard in shards:
+                images = shard.entry.groups * work.header.group_size
+                rendered += images if shard.rendered else 0
+                speed = f"{rendered / (time.monotonic() - start):.0f} images/s"
+                progress.update(bar, advance=images, description=speed if rendered else "checked")
+                if shard.damage:
+                    progress.console.print(f"rendered again: {shard.damage}", markup=False)
+    except KeyboardInterrupt:
+        kept = len(work) - len(work.missing())
+        _say(f"interrupted; {kept} of {len(work)} shards are kept, the same command goes on")
+        sys.exit(INTERRUPTED)
+    click.echo(f"{work.out}: finished, {time.monotonic() - start:.0f} s")
+
+
+def _progress() -> "Progress":
+    """Make a progress bar with an estimate of the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        speed_estimate_period=120.0,
+    )
+
+
+@cli.command()
+@click.argument("path", type=PATH)
+def info(path: Path) -> None:
+    """Say what the data set in the folder PATH holds."""
+    from facegen.describe import describe
+    from facegen.shards import Dataset
+
+    click.echo(describe(Dataset(path)))
+
+
+@cli.command()
+@click.argument("path", type=PATH)
+def verify(path: Path) -> None:
+    """Check every byte of the data set in the folder PATH; exit with 1 if any is wrong."""
+    from facegen.shards import Verification
+
+    work, problems = Verification(path), 0
+    with _progress() as progress:
+        for _, problem in progress.track(work, description="shards"):
+            if problem:
+                problems += 1
+                progress.console.print(problem, markup=False)
+    click.echo(f"{path}: {len(work) - problems} of {len(work)} files are sound")
+    sys.exit(1 if problems else 0)
+
+
+@cli.command()
+@click.argument("path", type=PATH)
+@click.option("--out", type=PATH, help="PNG file.  [default: PATH/preview.png]")
+def preview(path: Path, out: Path | None) -> None:
+    """Draw a contact sheet of the data set in the folder PATH."""
+    import io
+
+    from facegen.files import write_atomic
+    from facegen.preview import contact_sheet
+    from facegen.shards import Dataset
+
+    png = io.BytesIO()
+    contact_sheet(Dataset(path)).save(png, format="PNG", optimize=True)
+    target = out or path / "preview.png"
+    write_atomic(target, png.getvalue())
+    click.echo(f"{target}: written")
+
+
+# ---- face models ---------------------------------------------------------------------------------
+
+
+@cli.group("face-model")
+def face_model() -> None:
+    """Build the face models that data sets are rendered from."""
+
+
+# ---- training and evaluation ---------------------------------------------------------------------
+
+
+if __name__ == "__main__":
+    cli()
