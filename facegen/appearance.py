@@ -1,0 +1,160 @@
+"""From identity coefficients to what a person looks like: pigments, hair style, eyes, clothes.
+
+An identity is one vector: the face model's shape coefficients, then those of APPEARANCE, all drawn
+from the same normal distribution. The shape's traits (sex, age, ancestry) set what is likely, the
+appearance coefficients say how this person differs from it, so that skin, hair and shape agree.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from facegen.latents import IDENTITY_SIGMA
+from facegen.traits import age_years, ancestry_weights, masculinity
+
+APPEARANCE = (
+    "melanin", "haemoglobin", "hair_melanin", "hair_red", "grey",
+    "hair_volume", "hair_sides", "hair_quiff", "hair_part", "hair_lift",
+    "hairline", "recession", "baldness", "curl",
+    "brow_thickness", "brow_arch", "beard", "beard_length",
+    "freckles", "mole_side", "mole_height", "iris", "lips", "gloss",
+    "mottle_x", "mottle_y", "mottle_z", "cloth_light", "cloth_hue",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """A batch of people in everyday terms; every field (batch,) unless said otherwise.
+
+    melanin, haemoglobin: skin pigments, 0 pale .. 1 dark or flushed.
+    hair_colour, brow_colour (batch, 3): linear reflectance of hair and beard, brows and lashes.
+    volume, sides, quiff: hair's thickness in mm on top, at the sides, added above the forehead.
+    part: sideways position of the parting in mm; lift: extra volume at the crown, 0..1; curl: 0 straight .. 1.
+    hairline: mm by which the hairline is raised; recession: mm by which the temples recede.
+    density: 0 shaven .. 1 dense; crown: 0 bald on top .. 1.
+    brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm.
+    freckles: 0..1; mole (batch, 2): x and y in mm; age: years.
+    iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
+    mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear reflectance.
+    """
+
+    melanin: Tensor
+    haemoglobin: Tensor
+    hair_colour: Tensor
+    brow_colour: Tensor
+    volume: Tensor
+    sides: Tensor
+    quiff: Tensor
+    part: Tensor
+    lift: Tensor
+    curl: Tensor
+    hairline: Tensor
+    recession: Tensor
+    density: Tensor
+    crown: Tensor
+    brow_thickness: Tensor
+    brow_arch: Tensor
+    beard: Tensor
+    beard_length: Tensor
+    freckles: Tensor
+    mole: Tensor
+    age: Tensor
+    iris: Tensor
+    lips: Tensor
+    gloss: Tensor
+    mottle: Tensor
+    cloth: Tensor
+
+
+def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
+    """traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance."""
+    # A standard normal for each: the coefficients carry the sampling's own sigma.
+    z = dict(zip(APPEARANCE, (coefficients / IDENTITY_SIGMA).unbind(-1), strict=True))
+    male = masculinity(traits)
+    years = age_years(traits)
+    african, asian, european = ancestry_weights(traits).unbind(-1)
+    young = _step(years, 62.0, 38.0)
+
+    melanin = 0.78 * african + 0.27 * asian + 0.10 * european + 0.085 * z["melanin"]
+    melanin = 0.04 + torch.nn.functional.softplus(melanin - 0.04, beta=20.0)
+    pale = _step(melanin, 0.42, 0.12)
+
+    dark_hair = (0.95 * african + 0.95 * asian + 0.48 * european) + 0.24 * z["hair_melanin"] * european
+    young_hair = _hair(
+        dark_hair.clamp(0.06, 1.05), 0.30 * torch.sigmoid(z["hair_red"] - 0.8) * european
+    )
+    grey = _step(years + 9.0 * z["grey"], 44.0, 68.0) * 0.95
+    white = torch.tensor([0.46, 0.45, 0.43]).to(grey)
+    bald = torch.sigmoid(2.2 * (z["baldness"] + 1.1 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
+    shaven = torch.sigmoid(6.0 * (z["hair_volume"] - 1.45)) * male
+    curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
+    lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])
+    top = 4.0 + 4.0 * lush + (1 - male) * (2.0 + 6.0 * lush) + 8.0 * curl * lush
+    side = 1.5 + 2.5 * broad + (1 - male) * (1.5 + 5.0 * broad) + 6.0 * curl * broad
+    keep = 1 - 0.85 * torch.maximum(bald, shaven)
+
+    beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
+    blue = european * _step(dark_hair, 0.95, 0.25)
+    return Appearance(
+        melanin=melanin,
+        haemoglobin=(0.19 + 0.07 * z["haemoglobin"]).clamp(0.03, 0.6),
+        hair_colour=young_hair + grey[:, None] * (white - young_hair),
+        # Brows and lashes are darker than the hair and keep their colour longer.
+        brow_colour=0.55 * young_hair + 0.45 * grey[:, None] * (white - young_hair),
+        volume=top * keep,
+        sides=side * keep,
+        quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep,
+        part=26.0 * torch.tanh(2.0 * z["hair_part"]),
+        lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald),
+        curl=curl,
+        hairline=3.5 * z["hairline"] + 3.0 * (1 - young),
+        recession=male * (3.0 + 5.0 * torch.nn.functional.softplus(z["recession"]) * (1.4 - young)),
+        density=1 - 0.62 * shaven,
+        crown=1 - bald,
+        brow_thickness=(0.72 + 0.38 * male + 0.18 * z["brow_thickness"]).clamp(0.4, 1.6),
+        brow_arch=1.2 * z["brow_arch"] + 1.5 * (1 - male),
+        beard=beard,
+        beard_length=6.0 * _step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
+        freckles=pale * torch.sigmoid(2.5 * (z["freckles"] - 0.9)),
+        mole=torch.stack([42.0 * torch.tanh(z["mole_side"]), -35.0 + 32.0 * z["mole_height"]], -1),
+        age=years,
+        iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
+        lips=0.22 + 0.10 * z["lips"] + 0.22 * (1 - male),
+        gloss=(1.0 + 0.25 * z["gloss"]).clamp(0.3, 1.8),
+        mottle=torch.stack([z["mottle_x"], z["mottle_y"], z["mottle_z"]], dim=-1) * 3.0,
+        cloth=_cloth(z["cloth_light"], z["cloth_hue"]),
+    )
+
+
+def _softstep(value: Tensor) -> Tensor:
+    """A standard normal to 0..1, evenly spread."""
+    return 0.5 * (1 + torch.erf(value / 2**0.5))
+
+
+def _step(value: Tensor, start: float, stop: float) -> Tensor:
+    """A smooth step from 0 at start to 1 at stop; start > stop runs downwards."""
+    t = ((value - start) / (stop - start)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _hair(dark: Tensor, red: Tensor) -> Tensor:
+    """Reflectance (batch, 3) after absorption by eumelanin (dark) and pheomelanin (red)."""
+    eumelanin = torch.tensor([1.75, 2.25, 3.0]).to(dark)
+    pheomelanin = torch.tensor([0.3, 1.5, 3.4]).to(dark)
+    base = torch.tensor([0.62, 0.54, 0.42]).to(dark)
+    density = dark[:, None] ** 1.2 * eumelanin + red[:, None] * pheomelanin
+    return 0.012 + base * torch.exp(-2.1 * density)
+
+
+def _iris(blue: Tensor, green: Tensor) -> Tensor:
+    brown = torch.tensor([0.085, 0.040, 0.018]).to(blue)
+    light = torch.tensor([0.20, 0.32, 0.44]).to(blue)
+    hazel = torch.tensor([0.20, 0.24, 0.13]).to(blue)
+    bright = light + green[:, None] ** 3 * (hazel - light)
+    return brown + blue[:, None] * (bright - brown)
+
+
+def _cloth(light: Tensor, hue: Tensor) -> Tensor:
+    turn = hue[:, None] * 2.0 + torch.tensor([0.0, 2.1, 4.2]).to(hue)
+    return (0.06 + 0.5 * _softstep(light)[:, None]) * (1 + 0.35 * torch.cos(turn))

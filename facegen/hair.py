@@ -1,0 +1,98 @@
+"""Hair as displaced scalp: how far each vertex is pushed out, and how much hair covers it."""
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import Anatomy
+from facegen.appearance import Appearance
+
+
+def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Displacements (batch, vertex, 3) in mm, head frame, that give hair and beard their volume."""
+    depth = _depth(anatomy, person)
+    top = _ramp(anatomy.points[:, 1], 20.0, 75.0)
+    front = top * _ramp(anatomy.around, 75.0, 30.0)
+    side = 1 - top
+    thickness = person.volume[:, None] * top + person.sides[:, None] * side
+    thickness = thickness + person.quiff[:, None] * front
+    # A parting: a groove from the forehead to behind the crown.
+    across = (anatomy.points[:, 0] - person.part[:, None]) / 7.0
+    groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
+    thickness = thickness * (1 - 0.55 * groove)
+    # At the forehead hair rises within a few mm, at the nape it tapers.
+    rise = 13.0 + 13.0 * _ramp(anatomy.around, 70.0, 130.0) * (1 - 0.6 * person.curl[:, None])
+    grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
+    push = thickness * grown * _crown(anatomy, person)
+    lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
+    beard = _ramp(anatomy.beard, 0.0, 16.0) * person.beard_length[:, None]
+    return (push + lift + beard)[..., None] * anatomy.normals
+
+
+def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """How much of the skin hair hides: (batch, vertex), to be clamped to 0..1 after interpolation.
+
+    It is steep and runs past 0 and 1 where hair has an edge, so that the edge is sharp at any size
+    of the picture, and flattens below 1 where skin shines through.
+    """
+    depth = _depth(anatomy, person)
+    edge = 5.0 - 2.0 * person.curl[:, None]
+    scalp = torch.minimum(depth / edge, person.density[:, None] * torch.ones_like(depth))
+    scalp = torch.minimum(scalp, 1.6 * _crown(anatomy, person) - 0.3)
+    scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
+
+    # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
+    thick = person.brow_thickness[:, None]
+    brow = (anatomy.brow + 3.2 * (thick - 1.0)) / 2.2 + 0.25
+    brow = torch.minimum(brow, 0.92 - 0.25 * anatomy.brow_along)
+
+    # Stubble lets the skin through, a full beard hardly.
+    grown = torch.maximum(anatomy.beard / 9.0, anatomy.moustache / 4.0)
+    full = person.beard[:, None]
+    beard = torch.minimum(grown - 0.1, 0.85 * full - 0.08)
+    lash = 0.85 * anatomy.lash.expand_as(depth)
+    covered = torch.maximum(torch.maximum(scalp, brow), torch.maximum(beard, lash))
+    return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp(-2.0, 3.0)
+
+
+def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Linear reflectance (batch, vertex, 3) of whatever hair grows at each vertex."""
+    is_brow = torch.maximum(_ramp(anatomy.brow, -8.0, -4.0), anatomy.lash)[:, None]
+    colour = person.hair_colour[:, None] + is_brow * (
+        person.brow_colour - person.hair_colour
+    ).unsqueeze(1)
+    # Locks: slow waves around the crown, so that a head of hair is not one flat tone.
+    turn = torch.atan2(anatomy.points[:, 0], anatomy.points[:, 2] + 35.0)
+    wave = torch.sin(13.0 * turn + person.mottle[:, :1]) + torch.sin(
+        29.0 * turn + 0.05 * anatomy.points[:, 1] + person.mottle[:, 1:2]
+    )
+    return colour * (1 + 0.10 * wave[..., None])
+
+
+def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Signed distance (batch, vertex) in mm above this person's own hairline."""
+    frontal = _ramp(anatomy.around, 75.0, 40.0)
+    temple = torch.exp(-(((anatomy.around - 33.0) / 14.0) ** 2))
+    peak = torch.exp(-((anatomy.around / 9.0) ** 2))
+    recession = person.recession[:, None]
+    return (
+        anatomy.scalp
+        - person.hairline[:, None] * frontal
+        - 2.2 * recession * temple
+        + 0.35 * recession * peak
+    )
+
+
+def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """1 where hair still grows .. 0 on a bald top; the wreath at the sides stays longest."""
+    height = _ramp(anatomy.points[:, 1] + 0.25 * anatomy.points[:, 2], 5.0, 60.0)
+    return 1 - (1 - person.crown[:, None]) * height
+
+
+def _ramp(value: Tensor, start: float, stop: float, scale: Tensor | float = 1.0) -> Tensor:
+    t = ((value / scale - start) / (stop - start)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _bump(points: Tensor, centre: tuple[float, float, float], radius: float) -> Tensor:
+    squared = ((points - torch.tensor(centre)) ** 2).sum(dim=1)
+    return torch.exp(-squared / radius**2)

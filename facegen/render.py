@@ -1,0 +1,160 @@
+"""From labels and identities to pictures. Reads top to bottom."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facegen.anatomy import survey
+from facegen.appearance import APPEARANCE, describe
+from facegen.errors import UserError
+from facegen.geometry import Camera, VertexNormals, direction, project, rotation
+from facegen.hair import coverage, displace, hair_colours
+from facegen.morphable import MorphableModel
+from facegen.raster import interpolate, rasterize, resolve
+from facegen.shading import Lights, display, gray, irradiance, shade_hair, shade_skin
+from facegen.shadow import key_visibility
+from facegen.skin import paint
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """Everything about a picture that no label says.
+
+    size: pixels a side. samples_per_axis: its square is the number of samples a pixel.
+    shadows: whether the key light casts them. background: its gray value, 0..1.
+    """
+
+    size: int = 150
+    samples_per_axis: int = 2
+    shadows: bool = True
+    background: float = 1.0
+    camera: Camera = field(default_factory=Camera)
+    lights: Lights = field(default_factory=Lights)
+
+
+@dataclass(frozen=True)
+class People:
+    """A batch of people as light and camera find them, in the head's own frame.
+
+    vertices (batch, vertex, 3): mm, hair included. normals (batch, vertex, 3): unit.
+    skin, hair (batch, vertex, 3): linear reflectance of the two layers, 0..1.
+    covered (batch, vertex): how much hair hides the skin, before it is clamped to 0..1.
+    gloss, exposure (batch,): factors of the specular reflection and of the whole picture.
+    """
+
+    vertices: Tensor
+    normals: Tensor
+    skin: Tensor
+    hair: Tensor
+    covered: Tensor
+    gloss: Tensor
+    exposure: Tensor
+
+
+class Renderer:
+    """Renders a face model's people on the CPU."""
+
+    def __init__(self, model: MorphableModel, settings: RenderSettings | None = None):
+        self.model = model
+        self.settings = settings or RenderSettings()
+        self.faces = torch.from_numpy(model.faces)
+        self._mean = torch.from_numpy(model.mean)
+        self._basis = torch.from_numpy(model.basis).flatten(1)
+        self._normals = VertexNormals(self.faces, len(model.mean))
+        self._anatomy = survey(model, self._normals(self._mean[None])[0])
+        self._wet = 1 - self._anatomy.is_skin
+
+    def people(self, identity: Tensor) -> People:
+        """Decodes identity coefficients (batch, model.identity_size)."""
+        shape, coefficients = identity.split([len(self.model.basis), len(APPEARANCE)], dim=1)
+        appearance = describe(shape, coefficients)
+        vertices = self._mean + (shape @ self._basis).unflatten(1, (-1, 3))
+        vertices = vertices + displace(self._anatomy, appearance)
+        return People(
+            vertices=vertices,
+            normals=self._normals(vertices),
+            skin=paint(self._anatomy, appearance),
+            hair=hair_colours(self._anatomy, appearance),
+            covered=coverage(self._anatomy, appearance),
+            gloss=appearance.gloss,
+            # A photographer opens the lens for dark skin, though not all the way.
+            exposure=torch.exp(0.55 * (appearance.melanin - 0.1)),
+        )
+
+    def render(
+        self,
+        people: People,
+        azimuth: Tensor,
+        elevation: Tensor,
+        light_azimuth: Tensor,
+        *,
+        colour: bool = False,
+    ) -> Tensor:
+        """Pictures (batch, size, size, 1 or 3) in 0..1; angles (batch,) in degrees.
+
+        People may be a batch of one, then all pictures show the same person. Differentiable with
+        respect to every input: pose, light, shape, albedo; which face a sample sees and where the
+        cast shadow falls count as fixed.
+        """
+        settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
+        turn = rotation(azimuth, elevation).transpose(1, 2)
+        vertices, normals = people.vertices @ turn, people.normals @ turn
+        light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
+        visible = (
+            key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
+        )
+        key, around = irradiance(
+            normals, light, visible, self._anatomy.occlusion, settings.lights
+        )
+        key, around = key * people.exposure[:, None], around * people.exposure[:, None]
+        strand = self._anatomy.strand @ turn
+        skin = display(
+            shade_skin(people.skin, normals, light, key, around, people.gloss[:, None], self._wet)
+        )
+        hair = display(shade_hair(people.hair, strand, light, key, around))
+        if not colour:
+            skin, hair = gray(skin), gray(hair)
+        covered = people.covered.expand(len(skin), -1)[..., None]
+        screen = project(vertices, settings.camera, samples)
+        fragments = rasterize(screen, self.faces, samples, samples)
+        layers = torch.cat([skin, hair, covered], dim=-1)
+        channels = skin.shape[-1]
+        below, above, share = interpolate(layers, screen, self.faces, fragments).split(
+            [channels, channels, 1], dim=-1
+        )
+        picture = below + share.clamp(0, 1) * (above - below)
+        background = torch.full((channels,), settings.background)
+        return resolve(picture, fragments, background, settings.samples_per_axis)
+
+    def images(
+        self,
+        labels: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        *,
+        colour: bool = False,
+    ) -> NDArray[np.uint8]:
+        """Pictures (batch, size, size), or (batch, size, size, 3) in colour, of labelled scenes.
+
+        labels (batch, 3): azimuth, elevation and light azimuth in degrees; identity (batch, mode).
+        What a person needs is computed once for all pictures of that person.
+        """
+        if identity.shape[1:] != (self.model.identity_size,):
+            raise UserError(
+                f"identity has {identity.shape[-1]} coefficients, but the face model "
+                f"{self.model.name!r} has {self.model.identity_size}: is it another model's data?"
+            )
+        distinct, which = np.unique(identity, axis=0, return_inverse=True)
+        size = self.settings.size
+        output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
+        with torch.no_grad():
+            for number, coefficients in enumerate(distinct):
+                rows = np.flatnonzero(which == number)
+                people = self.people(torch.from_numpy(coefficients[None]))
+                for row in rows:
+                    angles = torch.from_numpy(labels[row : row + 1]).unbind(1)
+                    picture = self.render(people, *angles, colour=colour)
+                    output[row] = (picture[0] * 255 + 0.5).to(torch.uint8).numpy()
+        return output if colour else output[..., 0]

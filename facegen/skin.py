@@ -1,0 +1,89 @@
+"""Albedo: pigments in optical density, lips, eyes, freckles, moles and clothes, per vertex.
+
+Skin colour follows absorption: reflectance = base * exp(-melanin * m - haemoglobin * h), with m and
+h per colour channel; everything that makes skin darker or redder only changes the two amounts.
+"""
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import Anatomy
+from facegen.appearance import Appearance
+
+_BASE = (0.92, 0.76, 0.66)
+_MELANIN = (1.75, 2.35, 2.85)
+_HAEMOGLOBIN = (0.18, 1.00, 0.80)
+_SCLERA = (0.80, 0.77, 0.74)
+_PUPIL = (0.012, 0.011, 0.011)
+_MOUTH = (0.10, 0.035, 0.03)
+
+
+def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Linear reflectance (batch, vertex, 3) of skin, eyes and clothes, 0..1, without hair."""
+    melanin, haemoglobin = _pigments(anatomy, person)
+    density = melanin[..., None] * _rgb(_MELANIN) + haemoglobin[..., None] * _rgb(_HAEMOGLOBIN)
+    colour = _rgb(_BASE) * torch.exp(-density)
+    colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
+    colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
+    return _mix(colour, person.cloth[:, None], (4.0 * anatomy.cloth + 0.5).clamp(0, 1))
+
+
+def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
+    """Amounts of melanin and haemoglobin, (batch, vertex) each."""
+    old = ((person.age - 40.0) / 45.0).clamp(0, 1)[:, None]
+    blotch = _mottle(anatomy.points, person.mottle, 27.0)
+    fine = _mottle(anatomy.points, person.mottle.flip(-1), 9.0)
+    speckle = _mottle(anatomy.points, 2.0 * person.mottle, 4.4)
+    fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
+
+    melanin = person.melanin[:, None] * (1 + 0.04 * blotch + 0.02 * fine)
+    freckled = torch.exp(-(((anatomy.points[:, 1] + 25.0) / 30.0) ** 2)) * (anatomy.points[:, 2] > 25)
+    spots = (speckle - 0.75 + 0.35 * fine).clamp(0, 0.4)
+    melanin = melanin + 0.55 * spots * freckled * person.freckles[:, None]
+    melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.1).clamp(0, 0.6)
+    melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
+    offset = anatomy.points[:, None, :2] - person.mole[None]
+    mole = torch.exp(-(offset**2).sum(-1).T / 2.6) * (anatomy.points[:, 2] > 40)
+    melanin = melanin + 0.9 * mole
+
+    haemoglobin = person.haemoglobin[:, None] * (
+        0.8 + 0.75 * anatomy.blush + 0.12 * blotch + 0.05 * fine
+    )
+    haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.14 * anatomy.lid
+    haemoglobin = haemoglobin + anatomy.lips * (0.10 + person.lips[:, None])
+    melanin = melanin + anatomy.lips * 0.10
+    return melanin, haemoglobin
+
+
+def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Reflectance (batch, vertex, 3) of the eyeballs by the angle from the line of sight."""
+    angle = anatomy.eye_angle[:, None]
+    spoke = 1 + 0.16 * torch.sin(0.9 * angle) + 0.25 * ((angle - 14.0) / 10.0)
+    iris = person.iris[:, None] * spoke.clamp(0.5, 1.6)
+    eye = torch.where(angle < 8.7, _rgb(_PUPIL), iris)
+    limbus = 0.35 * person.iris[:, None]
+    eye = torch.where(angle > 21.5, limbus, eye)
+    pink = ((angle - 32.0) / 40.0).clamp(0, 1) * torch.tensor([0.06, 0.20, 0.20])
+    return torch.where(angle > 23.3, _rgb(_SCLERA) - pink, eye)
+
+
+def _mottle(points: Tensor, phase: Tensor, wavelength: float) -> Tensor:
+    """Smooth pseudo-random blotches (batch, vertex), about -1..1, of a wavelength in mm.
+
+    Three waves in directions no two of which are orthogonal, each bent by the next one.
+    """
+    turn = 2 * torch.pi / wavelength
+    directions = torch.tensor([[0.80, 0.52, 0.30], [-0.45, 0.78, 0.44], [0.25, -0.60, 0.76]])
+    waves = (points @ directions.T * turn)[None] + phase[:, None]
+    a, b, c = waves.unbind(-1)
+    return torch.sin(a + 1.3 * torch.sin(0.71 * b)) * torch.sin(b + 1.3 * torch.sin(0.83 * c)) + (
+        0.5 * torch.sin(1.7 * c + 1.1 * torch.sin(a))
+    )
+
+
+def _rgb(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values)
+
+
+def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:
+    return below + share[..., None] * (above - below)
