@@ -57,7 +57,7 @@ clean:  ## remove the environment and caches; data/ and runs/ stay
 # ---- what the targets need -----------------------------------------------------------------------
 
 $(VENV)/.ready: setup.cfg constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 		echo "error: Python 3.10 to 3.13 is needed, and '$(PYTHON)' is" \
 			"$$($(PYTHON) -V 2>&1 | head -1); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo "setting up $(VENV) (once)"

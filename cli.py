@@ -5,6 +5,7 @@ The only file that imports click. Commands are thin, and import what is heavy wh
 """
 
 import contextlib
+import datetime
 import dataclasses
 import json
 import sys
@@ -118,8 +119,8 @@ def generate(
     click.echo(f"face model: {work.header.face_model}, {work.header.licence}")
     if work.missing():
         work.check_room()
-        gigabytes, minutes = work.bytes_needed() / 1e9, work.seconds_needed() / 60
-        click.echo(f"to render: at most {gigabytes:.2f} GB, about {minutes:.1f} minutes")
+        room, seconds = work.bytes_needed() / 1e6, round(work.seconds_needed())
+        click.echo(f"to render: {room:,.0f} MB, in about {datetime.timedelta(seconds=seconds)} h")
     else:
         click.echo("all shards are there; checking them")
     if not dry_run:
@@ -143,7 +144,7 @@ def _run(work: "Generation") -> None:
         kept = len(work) - len(work.missing())
         _say(f"interrupted; {kept} of {len(work)} shards are kept, the same command goes on")
         sys.exit(INTERRUPTED)
-    click.echo(f"{work.out}: finished, {time.monotonic() - start:.0f} s")
+    click.echo(f"{work.out}: finished in {time.monotonic() - start:.0f} s")
 
 
 def _progress() -> "Progress":

@@ -96,15 +96,17 @@ class Generation:
         return sum(max_bytes(self.header, slot) for slot in self.missing())
 
     def seconds_needed(self) -> float:
-        """An estimate of the time for the missing shards, from rendering one mini-batch, seconds.
+        """The rendering time of the missing shards, judged by one mini-batch of each kind, seconds.
 
         Takes some seconds itself, unless nothing is missing.
         """
         missing = self.missing()
         if not missing:
             return 0.0
-        (one,) = map_unordered(self._maker.seconds, [Slot("train", 0, 0, 1)], workers=1)
-        return one * sum(slot.groups for slot in missing) / min(self.workers, cpus(), len(missing))
+        kinds = len(FACTORS)
+        (each,) = map_unordered(self._maker.seconds, [Slot(SPLITS[0], 0, 0, kinds)], workers=1)
+        groups = sum(slot.groups for slot in missing)
+        return each / kinds * groups / min(self.workers, cpus(), len(missing))
 
     def check_room(self) -> None:
         """Raise UserError when the missing shards do not fit on the disk."""
