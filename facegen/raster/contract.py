@@ -16,6 +16,7 @@ The rules, which backends/reference.py spells out and every backend follows to t
    without area after rounding and, when culling, one seen from behind.
 """
 
+import functools
 import importlib
 import pkgutil
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def backend_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(backends.__path__)))
 
 
+@functools.cache
 def _load(name: str) -> Backend:
     if name not in backend_names():
         known = ", ".join(backend_names())

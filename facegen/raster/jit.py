@@ -2,6 +2,7 @@
 
 Floating point is never relaxed (no fastmath): the rasterizer's answers are the same bits in every
 backend, with every number of threads and on every processor. Division by zero gives inf or nan.
+Threads do not survive a fork: start worker processes by spawning them.
 """
 
 from collections.abc import Callable

@@ -26,14 +26,11 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
         raise ValueError(f"rasterizer 'numba' runs on the CPU, but screen is on {screen.device}")
     face_id = torch.empty((len(screen), height, width), dtype=torch.int32)
     depth = torch.empty((len(screen), height, width), dtype=torch.float32)
-    workers = min(thread_count(), len(screen))
-    # numba's threads do not survive a fork, so a process with one thread must not start them.
-    rasterize_batch = _rasterize_serial if workers <= 1 else _rasterize_parallel
-    rasterize_batch(
+    _rasterize_batch(
         screen.contiguous().numpy(),
         faces.contiguous().numpy(),
         cull,
-        workers,
+        min(thread_count(), len(screen)),
         face_id.numpy(),
         depth.numpy(),
     )
@@ -163,20 +160,8 @@ def _rasterize_images(
         _unpack(keys, face_id[image], depth[image])
 
 
-@kernel
-def _rasterize_serial(
-    screen: NDArray[np.float32],
-    faces: NDArray[np.int32],
-    cull: bool,
-    workers: int,
-    face_id: NDArray[np.int32],
-    depth: NDArray[np.float32],
-) -> None:
-    _rasterize_images(screen, faces, cull, 0, 1, face_id, depth)
-
-
 @parallel_kernel
-def _rasterize_parallel(
+def _rasterize_batch(
     screen: NDArray[np.float32],
     faces: NDArray[np.int32],
     cull: bool,
