@@ -5,8 +5,8 @@ The only file that imports click. Commands are thin, and import what is heavy wh
 """
 
 import contextlib
-import datetime
 import dataclasses
+import datetime
 import json
 import sys
 import time

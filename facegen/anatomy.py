@@ -22,6 +22,8 @@ _HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, 
 # The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
 _BROW = ((9.0, 17.5, 3.2), (18.0, 20.5, 3.6), (30.0, 23.5, 3.2), (39.0, 22.5, 2.4), (47.0, 17.0, 1.0))
 
+_WAVELENGTHS = (27.0, 10.0, 5.0)
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -42,6 +44,8 @@ class Anatomy:
     blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
     cloth: signed distance below the neckline of a shirt, in rings of the mesh.
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
+    waves (scale, wave, vertex): random textures, coarse, fine and finest, that any combination of
+        cosines and sines of three phases mixes to a texture of about unit variance.
     """
 
     points: Tensor
@@ -64,6 +68,7 @@ class Anatomy:
     hollow: Tensor
     cloth: Tensor
     occlusion: Tensor
+    waves: Tensor
 
 
 def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
@@ -118,6 +123,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         * _ramp(from_eye, 8.0, 13.0),
         "cloth": np.where(is_eye, -9.0, fields["neckline"] - 3.75),
         "occlusion": fields["occlusion"],
+        "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }
     return Anatomy(**{name: torch.from_numpy(a.astype(np.float32)) for name, a in arrays.items()})
 
@@ -145,6 +151,19 @@ def _strands(points: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArr
     tangent = away - (away * normals).sum(axis=1, keepdims=True) * normals
     length = np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
     return np.asarray(tangent / length)
+
+
+def _waves(points: NDArray[np.float64], wavelength: float) -> NDArray[np.float64]:
+    """Six textures (6, vertex) of variance 1/3: sums of plane waves in random directions."""
+    random = np.random.default_rng(int(wavelength))
+    texture = np.zeros((6, len(points)))
+    for _ in range(8):
+        directions = random.standard_normal((6, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        stretch = random.uniform(0.7, 1.4, (6, 1))
+        phases = random.uniform(0, 2 * np.pi, (6, 1))
+        texture += np.sin(2 * np.pi / wavelength * stretch * (directions @ points.T) + phases)
+    return np.asarray(texture / texture.std(axis=1, keepdims=True) / np.sqrt(3))
 
 
 def _brow(

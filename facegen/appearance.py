@@ -84,8 +84,8 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     young_hair = _hair(
         dark_hair.clamp(0.06, 1.05), 0.30 * torch.sigmoid(z["hair_red"] - 0.8) * european
     )
-    grey = _step(years + 9.0 * z["grey"], 44.0, 68.0) * 0.95
-    white = torch.tensor([0.46, 0.45, 0.43]).to(grey)
+    grey = _step(years + 9.0 * z["grey"], 50.0, 74.0) * 0.92
+    white = torch.tensor([0.40, 0.39, 0.37]).to(grey)
     bald = torch.sigmoid(2.2 * (z["baldness"] + 1.1 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
     shaven = torch.sigmoid(6.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))

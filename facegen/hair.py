@@ -56,8 +56,10 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Linear reflectance (batch, vertex, 3) of whatever hair grows at each vertex."""
-    is_brow = torch.maximum(_ramp(anatomy.brow, -8.0, -4.0), anatomy.lash)[:, None]
-    colour = person.hair_colour[:, None] + is_brow * (
+    on_face = torch.maximum(_ramp(anatomy.brow, -8.0, -4.0), anatomy.lash)
+    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.beard, -6.0, 0.0))[:, None]
+    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0)[:, None])
+    colour = person.hair_colour[:, None] + on_face * (
         person.brow_colour - person.hair_colour
     ).unsqueeze(1)
     # Locks: slow waves around the crown, so that a head of hair is not one flat tone.

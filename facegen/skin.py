@@ -31,23 +31,23 @@ def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     """Amounts of melanin and haemoglobin, (batch, vertex) each."""
     old = ((person.age - 40.0) / 45.0).clamp(0, 1)[:, None]
-    blotch = _mottle(anatomy.points, person.mottle, 27.0)
-    fine = _mottle(anatomy.points, person.mottle.flip(-1), 9.0)
-    speckle = _mottle(anatomy.points, 2.0 * person.mottle, 4.4)
+    blotch, fine, speckle = (
+        _mottle(waves, (1 + scale) * person.mottle) for scale, waves in enumerate(anatomy.waves)
+    )
     fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
-    melanin = person.melanin[:, None] * (1 + 0.04 * blotch + 0.02 * fine)
+    melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
     freckled = torch.exp(-(((anatomy.points[:, 1] + 25.0) / 30.0) ** 2)) * (anatomy.points[:, 2] > 25)
-    spots = (speckle - 0.75 + 0.35 * fine).clamp(0, 0.4)
-    melanin = melanin + 0.55 * spots * freckled * person.freckles[:, None]
-    melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.1).clamp(0, 0.6)
+    spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
+    melanin = melanin + 0.30 * spots * freckled * person.freckles[:, None]
+    melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
     offset = anatomy.points[:, None, :2] - person.mole[None]
-    mole = torch.exp(-(offset**2).sum(-1).T / 2.6) * (anatomy.points[:, 2] > 40)
-    melanin = melanin + 0.9 * mole
+    mole = torch.exp(-(offset**2).sum(-1).T / 1.8) * (anatomy.points[:, 2] > 40)
+    melanin = melanin + 0.6 * mole
 
     haemoglobin = person.haemoglobin[:, None] * (
-        0.8 + 0.75 * anatomy.blush + 0.12 * blotch + 0.05 * fine
+        0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
     haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.14 * anatomy.lid
     haemoglobin = haemoglobin + anatomy.lips * (0.10 + person.lips[:, None])
@@ -67,18 +67,10 @@ def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
     return torch.where(angle > 23.3, _rgb(_SCLERA) - pink, eye)
 
 
-def _mottle(points: Tensor, phase: Tensor, wavelength: float) -> Tensor:
-    """Smooth pseudo-random blotches (batch, vertex), about -1..1, of a wavelength in mm.
-
-    Three waves in directions no two of which are orthogonal, each bent by the next one.
-    """
-    turn = 2 * torch.pi / wavelength
-    directions = torch.tensor([[0.80, 0.52, 0.30], [-0.45, 0.78, 0.44], [0.25, -0.60, 0.76]])
-    waves = (points @ directions.T * turn)[None] + phase[:, None]
-    a, b, c = waves.unbind(-1)
-    return torch.sin(a + 1.3 * torch.sin(0.71 * b)) * torch.sin(b + 1.3 * torch.sin(0.83 * c)) + (
-        0.5 * torch.sin(1.7 * c + 1.1 * torch.sin(a))
-    )
+def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
+    """Blotches (batch, vertex), about standard normal: waves (wave, vertex) mixed by phases."""
+    weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
+    return weights @ waves
 
 
 def _rgb(values: tuple[float, float, float]) -> Tensor:

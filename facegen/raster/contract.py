@@ -25,6 +25,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
+from facegen.errors import UserError
 from facegen.raster import backends
 
 SUBSAMPLES = 256
@@ -71,14 +72,13 @@ def backend_names() -> tuple[str, ...]:
 def _load(name: str) -> Backend:
     if name not in backend_names():
         known = ", ".join(backend_names())
-        raise ValueError(f"no rasterizer is called {name!r}; there are: {known}")
+        raise UserError(f"no rasterizer is called {name!r}; there are: {known}")
     try:
         return cast(Backend, importlib.import_module(f"{backends.__name__}.{name}"))
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"rasterizer {name!r} needs the package {error.name!r}, which is not installed; "
-            "install it or choose another backend",
-            name=error.name,
+        raise UserError(
+            f"rasterizer {name!r} needs the package {error.name!r}, which is not installed: "
+            "install it, or choose another rasterizer"
         ) from error
 
 
@@ -97,8 +97,8 @@ def rasterize(
     faces: int32 (face, 3), indices of vertices, the same for the whole batch.
     cull: drop the faces seen from behind; otherwise both sides count.
     backend: one of backend_names().
-    Raises ValueError for arguments that break these rules, ModuleNotFoundError for a backend whose
-    dependency is not installed.
+    Raises ValueError for tensors that are not like this, and UserError for a backend that does not
+    exist or whose dependency is not installed.
     """
     _check(screen, faces, height, width)
     return _load(backend).rasterize(screen.detach(), faces, height, width, cull=cull)

@@ -28,7 +28,7 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
     depth = torch.empty((len(screen), height, width), dtype=torch.float32)
     _rasterize_batch(
         screen.contiguous().numpy(),
-        faces.contiguous().numpy(),
+        faces.contiguous().numpy().view(np.uint32),
         cull,
         min(thread_count(), len(screen)),
         face_id.numpy(),
@@ -65,7 +65,7 @@ def _least(dx: float, dy: float) -> float:
 def _draw(
     grid: NDArray[np.int32],
     inverse_depth: NDArray[np.float32],
-    faces: NDArray[np.int32],
+    faces: NDArray[np.uint32],
     height: int,
     width: int,
     cull: bool,
@@ -74,8 +74,7 @@ def _draw(
     """Raise the keys of the samples that each face covers."""
     block = np.empty(_BLOCK * _BLOCK, dtype=np.int64)
     for face in range(len(faces)):
-        # Unsigned indices spare the compiler the case of counting from the end.
-        a, b, c = np.uint32(faces[face, 0]), np.uint32(faces[face, 1]), np.uint32(faces[face, 2])
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         ax, ay = np.int64(grid[a, 0]), np.int64(grid[a, 1])
         bx, by = np.int64(grid[b, 0]), np.int64(grid[b, 1])
         cx, cy = np.int64(grid[c, 0]), np.int64(grid[c, 1])
@@ -140,7 +139,7 @@ def _unpack(
 @kernel
 def _rasterize_images(
     screen: NDArray[np.float32],
-    faces: NDArray[np.int32],
+    faces: NDArray[np.uint32],
     cull: bool,
     worker: int,
     workers: int,
@@ -163,7 +162,7 @@ def _rasterize_images(
 @parallel_kernel
 def _rasterize_batch(
     screen: NDArray[np.float32],
-    faces: NDArray[np.int32],
+    faces: NDArray[np.uint32],
     cull: bool,
     workers: int,
     face_id: NDArray[np.int32],
