@@ -18,7 +18,7 @@ from facegen.traits import ANCESTRIES, TRAITS, age_years, ancestry_weights, masc
 _SIDES = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
 # Largest displacement at one standard deviation. Two hundred sliders add up: with more than this
 # noses droop and skulls turn conical, with less everybody looks like a cousin.
-_SPREAD_MM = {"head": 2.6, "neck": 2.4, "ears": 1.6, "asym": 0.6}
+_SPREAD_MM = {"head": 2.6, "neck": 2.4, "ears": 1.6, "eyes": 1.2, "asym": 0.6}
 _SPREAD_DEFAULT_MM = 1.8
 _FOLLOWS = {
     ("head", "head-age"): ("age", 1.6),
