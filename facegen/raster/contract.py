@@ -4,7 +4,8 @@ The frame: x to the right and y down, in samples; the centre of the sample in ro
 at (c + 0.5, r + 0.5); z > 0 is the camera-space depth in mm. A face is outward when its vertices
 run counter-clockwise as the viewer sees them.
 
-The rules, which backends/reference.py spells out and every backend follows to the bit:
+The rules, which backends/reference.py spells out. Every backend covers exactly the same samples;
+its 1 / z may differ in the last bits, and with it which of two touching faces is seen.
 
 1. x and y are rounded to 1 / SUBSAMPLES of a sample and clamped to +-GUARD samples. The edge
    functions of the rounded triangle are integers, so coverage does not depend on rounding errors.

@@ -1,0 +1,312 @@
+"""The rasterizer's rules, each backend against the reference, and known pictures."""
+
+import math
+from pathlib import Path
+
+import numba
+import pytest
+import torch
+from torch import Tensor
+
+from facegen.benchmark import sphere
+from facegen.errors import UserError
+from facegen.raster import Fragments, backend_names, backends, rasterize
+
+WIDTH, HEIGHT = 40, 28
+
+
+def faces_of(*triangles: tuple[int, int, int]) -> Tensor:
+    return torch.tensor(triangles, dtype=torch.int32).reshape(-1, 3)
+
+
+def screen_of(*vertices: tuple[float, float, float]) -> Tensor:
+    return torch.tensor([vertices], dtype=torch.float32)
+
+
+def soup(seed: int, spread: float = 60.0, size: float = 12.0, count: int = 150) -> Tensor:
+    """Separate triangles (1, 3 * count, 3) of about `size` samples, scattered over `spread`."""
+    generator = torch.Generator().manual_seed(seed)
+    place = spread * torch.rand(count, 1, 2, generator=generator) - (spread - HEIGHT) / 2
+    corners = place + size * torch.randn(count, 3, 2, generator=generator)
+    depth = 500 + 400 * torch.rand(count, 3, 1, generator=generator)
+    return torch.cat([corners, depth], dim=-1).reshape(1, -1, 3)
+
+
+def soup_faces(screen: Tensor) -> Tensor:
+    return torch.arange(screen.shape[1], dtype=torch.int32).reshape(-1, 3)
+
+
+def ball(seed: int) -> tuple[Tensor, Tensor]:
+    """A bumpy closed mesh seen in perspective, with faces of about one sample."""
+    vertices, faces = sphere(24, 24)
+    generator = torch.Generator().manual_seed(seed)
+    bumps = 1 + 0.15 * torch.rand(1, len(vertices), 1, generator=generator)
+    x, y, z = (10 * bumps * torch.from_numpy(vertices)).unbind(-1)
+    depth = 40 - z
+    screen = torch.stack([WIDTH / 2 + 40 * x / depth, HEIGHT / 2 - 40 * y / depth, depth], dim=-1)
+    return screen, torch.from_numpy(faces)
+
+
+def edited(screen: Tensor, vertex: int, values: tuple[float, float, float]) -> Tensor:
+    screen = screen.clone()
+    screen[:, vertex] = torch.tensor(values)
+    return screen
+
+
+def scenes() -> dict[str, tuple[Tensor, Tensor]]:
+    mixed = soup(1)
+    for vertex, values in (
+        (0, (math.nan, 5, 600)),
+        (4, (5, math.inf, 600)),
+        (8, (5, 5, math.nan)),
+        (9, (5, 5, -600)),
+        (13, (5, 5, 0)),
+        (17, (5, 5, math.inf)),
+        (18, (1e30, 5, 600)),
+        (22, (5, -3e38, 600)),
+        (26, (5e7, 5e7, 600)),
+        (27, (5, 5, 1e-39)),
+    ):
+        mixed = edited(mixed, vertex, values)
+    on_centres = soup(2)
+    on_centres[..., :2] = on_centres[..., :2].round() + 0.5
+    slivers = soup(3, size=25)
+    slivers[:, 1::3, :2] = slivers[:, 0::3, :2] + 0.01 * slivers[:, 1::3, :2]
+    same = soup(4, count=1).repeat(1, 3, 1)
+    scenes = {
+        "soup": soup(0),
+        "specks": soup(5, size=0.4, count=1500),
+        "large": soup(6, size=300.0, count=30),
+        "far": soup(7, size=1e5, count=60),
+        "unusable vertices": mixed,
+        "on sample centres": on_centres,
+        "slivers": slivers,
+        "coincident": same,
+        "no faces": soup(0)[:, :0],
+        "batch": torch.cat([soup(seed) for seed in range(3)]),
+        "no images": soup(0)[:0],
+    }
+    return {name: (screen, soup_faces(screen)) for name, screen in scenes.items()} | {
+        "closed mesh": ball(8)
+    }
+
+
+SCENES = scenes()
+
+
+def assert_same(ours: Fragments, reference: Fragments) -> None:
+    assert ours.face_id.dtype == torch.int32
+    assert ours.depth.dtype == torch.float32
+    torch.testing.assert_close(ours.face_id, reference.face_id, rtol=0, atol=0)
+    torch.testing.assert_close(ours.depth, reference.depth, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("cull", [True, False])
+@pytest.mark.parametrize("scene", SCENES)
+def test_backend_equals_reference(scene: str, cull: bool) -> None:
+    screen, faces = SCENES[scene]
+    arguments = screen, faces, HEIGHT, WIDTH
+    reference = rasterize(*arguments, cull=cull, backend="reference")
+    assert reference.face_id.shape == (len(screen), HEIGHT, WIDTH)
+    assert_same(rasterize(*arguments, cull=cull, backend="numba"), reference)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 5)])
+def test_small_pictures(size: tuple[int, int]) -> None:
+    screen, faces = SCENES["soup"]
+    assert_same(
+        rasterize(screen, faces, *size), rasterize(screen, faces, *size, backend="reference")
+    )
+
+
+@pytest.fixture(params=["numba", "reference"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_known_triangle(backend: str) -> None:
+    """Half of a square: its long side, through sample centres, belongs to the other half."""
+    screen = screen_of((0, 0, 5), (0, 4, 5), (4, 0, 5), (4, 4, 5))
+    faces = faces_of((0, 1, 2), (2, 1, 3))
+    upper = [[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]
+    fragments = rasterize(screen, faces, 4, 4, backend=backend)
+    assert fragments.face_id[0].tolist() == upper
+    torch.testing.assert_close(fragments.depth, torch.full((1, 4, 4), 5.0))
+
+
+def test_left_and_top_edges_on_sample_centres_count(backend: str) -> None:
+    screen = screen_of((1.5, 1.5, 5), (1.5, 3.5, 5), (4.5, 3.5, 5), (4.5, 1.5, 5))
+    fragments = rasterize(screen, faces_of((0, 1, 2), (0, 2, 3)), 5, 6, backend=backend)
+    rows, columns = torch.nonzero(fragments.face_id[0] >= 0, as_tuple=True)
+    assert set(rows.tolist()) == {1, 2}
+    assert set(columns.tolist()) == {1, 2, 3}
+
+
+def test_tessellation_covers_every_sample_once() -> None:
+    """Whatever the vertices: at random, on sample centres, many to a point."""
+    cells = 7
+    generator = torch.Generator().manual_seed(0)
+    row, column = torch.meshgrid(
+        torch.arange(cells + 1.0), torch.arange(cells + 1.0), indexing="ij"
+    )
+    grid = torch.stack([column * WIDTH / cells, row * HEIGHT / cells], dim=-1)
+    inside = grid[1:-1, 1:-1]
+    grid[1:-1, 1:-1] = inside + 1.2 * torch.rand(inside.shape, generator=generator) - 0.6
+    grid[1:-1:2, 1:-1] = grid[1:-1:2, 1:-1].floor() + 0.5
+    screen = torch.cat([grid, torch.ones(cells + 1, cells + 1, 1)], dim=-1).reshape(1, -1, 3)
+    corner = (row * (cells + 1) + column)[:-1, :-1].reshape(-1).int()
+    below, right = corner + cells + 1, corner + 1
+    faces = torch.cat(
+        [torch.stack([corner, below, right], 1), torch.stack([right, below, below + 1], 1)]
+    )
+    times = sum((rasterize(screen, face[None], HEIGHT, WIDTH).face_id >= 0).int() for face in faces)
+    assert (times == 1).all()
+
+
+def test_closed_mesh_has_no_holes() -> None:
+    """Each row of a convex solid's picture is one run of samples."""
+    vertices, faces = sphere(40, 40)
+    x, y, z = torch.from_numpy(vertices)[None].unbind(-1)
+    screen = torch.stack([20 + 12 * x, 14 - 12 * y, 30 - z], dim=-1)
+    covered = rasterize(screen, torch.from_numpy(faces), HEIGHT, WIDTH).face_id[0] >= 0
+    changes = covered[:, 1:] != covered[:, :-1]
+    assert covered.any()
+    assert (changes.sum(1) <= 2).all()
+
+
+def test_depth_is_perspective_correct(backend: str) -> None:
+    """A plane's 1 / z is a linear function of the screen."""
+    corners = torch.tensor([[0.0, 0.0], [0.0, 8.0], [8.0, 8.0], [8.0, 0.0]])
+
+    def inverse_depth(x: Tensor, y: Tensor) -> Tensor:
+        return 0.001 + 0.0003 * x + 0.0001 * y
+
+    depth = 1 / inverse_depth(*corners.unbind(-1))
+    screen = torch.cat([corners, depth[:, None]], dim=-1)[None]
+    fragments = rasterize(screen, faces_of((0, 1, 2), (0, 2, 3)), 8, 8, backend=backend)
+    centre = torch.arange(8) + 0.5
+    expected = 1 / inverse_depth(centre[None, :], centre[:, None])
+    torch.testing.assert_close(fragments.depth[0], expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_nearest_wins(backend: str, order: int) -> None:
+    near, far = [(0, 0, 4), (0, 4, 4), (4, 0, 4)], [(0, 0, 6), (0, 9, 6), (9, 0, 6)]
+    screen = screen_of(*near, *far)
+    faces = faces_of(*[(0, 1, 2), (3, 4, 5)][::order])
+    fragments = rasterize(screen, faces, 4, 4, backend=backend)
+    near_face = 0 if order == 1 else 1
+    assert fragments.face_id[0, 0, 0] == near_face
+    assert fragments.face_id[0, 3, 3] == 1 - near_face
+    torch.testing.assert_close(fragments.depth[0].diagonal(), torch.tensor([4.0, 4.0, 6.0, 6.0]))
+
+
+def test_equal_depths_go_to_the_lowest_index(backend: str) -> None:
+    screen = screen_of((0, 0, 7), (0, 4, 8), (4, 0, 9))
+    fragments = rasterize(screen, faces_of(*[(0, 1, 2)] * 3), 4, 4, backend=backend)
+    assert set(fragments.face_id.unique().tolist()) == {-1, 0}
+
+
+def test_back_faces_are_seen_only_without_culling(backend: str) -> None:
+    screen, faces = screen_of((0, 0, 7), (0, 4, 8), (4, 0, 9)), faces_of((0, 2, 1))
+    culled = rasterize(screen, faces, 4, 4, backend=backend)
+    assert (culled.face_id == -1).all()
+    assert (culled.depth == math.inf).all()
+    front = rasterize(screen, faces_of((0, 1, 2)), 4, 4, backend=backend)
+    assert_same(rasterize(screen, faces, 4, 4, cull=False, backend=backend), front)
+
+
+@pytest.mark.parametrize(
+    "vertex",
+    [
+        (0, 4, 0),
+        (0, 4, -1),
+        (0, 4, math.nan),
+        (0, 4, math.inf),
+        (math.nan, 4, 1),
+        (0, -math.inf, 1),
+    ],
+)
+def test_unusable_vertex_drops_its_faces(backend: str, vertex: tuple[float, float, float]) -> None:
+    screen = screen_of((0, 0, 1), vertex, (4, 0, 1), (4, 4, 1), (2, 4, 1))
+    faces = faces_of((0, 1, 2), (2, 4, 3))
+    fragments = rasterize(screen, faces, 4, 4, backend=backend)
+    assert set(fragments.face_id.unique().tolist()) == {-1, 1}
+
+
+def test_faces_without_area_are_dropped(backend: str) -> None:
+    screen = screen_of((0, 0, 1), (4, 4, 1), (2, 2, 1), (2.001, 2, 1))
+    faces = faces_of((0, 1, 2), (0, 0, 1), (2, 3, 2), (0, 2, 3))
+    assert (rasterize(screen, faces, 4, 4, cull=False, backend=backend).face_id == -1).all()
+
+
+def test_far_vertices_keep_a_huge_face_in_place(backend: str) -> None:
+    screen = screen_of((2, -1e9, 1), (2, 1e9, 1), (1e12, 1e9, 1), (1e12, -1e9, 1))
+    face_id = rasterize(screen, faces_of((0, 1, 2), (0, 2, 3)), 6, 6, backend=backend).face_id[0]
+    assert (face_id[:, :2] == -1).all()
+    assert (face_id[:, 2:] >= 0).all()
+
+
+def test_batch_equals_one_by_one() -> None:
+    screen, faces = SCENES["batch"]
+    together = rasterize(screen, faces, HEIGHT, WIDTH)
+    for image in range(len(screen)):
+        alone = rasterize(screen[image : image + 1], faces, HEIGHT, WIDTH)
+        assert torch.equal(alone.face_id[0], together.face_id[image])
+        assert torch.equal(alone.depth[0], together.depth[image])
+
+
+def test_views_are_accepted() -> None:
+    screen, faces = ball(0)
+    strided = screen.transpose(1, 2).contiguous().transpose(1, 2)
+    turned = faces.T.contiguous().T
+    assert_same(rasterize(strided, turned, HEIGHT, WIDTH), rasterize(screen, faces, HEIGHT, WIDTH))
+
+
+def test_threads_do_not_change_the_bits() -> None:
+    threads = numba.get_num_threads()
+    screen, faces = SCENES["batch"]
+    try:
+        results = []
+        for count in {1, numba.config.NUMBA_NUM_THREADS}:
+            numba.set_num_threads(count)
+            results.append(rasterize(screen, faces, HEIGHT, WIDTH))
+    finally:
+        numba.set_num_threads(threads)
+    assert torch.equal(results[0].face_id, results[-1].face_id)
+    assert torch.equal(results[0].depth, results[-1].depth)
+
+
+@pytest.mark.parametrize(
+    ("screen", "faces", "message"),
+    [
+        (torch.zeros(3, 3), faces_of((0, 1, 2)), r"screen must be float32 .* not .*\(3, 3\)"),
+        (torch.zeros(1, 3, 3).double(), faces_of((0, 1, 2)), "not torch.float64"),
+        (torch.zeros(1, 3, 3), faces_of((0, 1, 2)).long(), "faces must be int32"),
+        (torch.zeros(1, 3, 3), faces_of((0, 1, 3)), "vertices 0 to 3, but screen has 3"),
+        (torch.zeros(1, 3, 3), faces_of((0, 1, -1)), "vertices -1 to 1"),
+    ],
+)
+def test_wrong_tensors_are_refused(screen: Tensor, faces: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rasterize(screen, faces, 4, 4)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, 2**20)])
+def test_wrong_sizes_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"1 to 16384 samples a side, not \d+ x \d+"):
+        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), *size)
+
+
+def test_unknown_backend_is_one_line() -> None:
+    with pytest.raises(UserError, match="no rasterizer is called 'opengl'; there are: numba, ref"):
+        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="opengl")
+
+
+def test_a_file_is_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file is listed by itself; without its dependency it fails only when it is chosen."""
+    (tmp_path / "exotic.py").write_text("import a_package_that_nobody_has\n")
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
+    assert backend_names() == ("exotic", "numba", "reference")
+    with pytest.raises(UserError, match="'exotic' needs the package 'a_package_that_nobody_has'"):
+        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="exotic")
