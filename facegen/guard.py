@@ -80,10 +80,10 @@ def _check_attributes(path: Path, file: h5py.File, wanted: dict[str, Any]) -> No
         raise bad_shard(path, "not a shard of this program (other attributes)")
     for name, value in wanted.items():
         attribute, expected = file.attrs.get_id(name), np.asarray(value)
-        text = expected.dtype.kind in "UO"
-        if attribute.dtype != (np.dtype("O") if text else expected.dtype):
+        if attribute.dtype.kind != expected.dtype.kind:
             raise bad_shard(path, f"its attribute {name} has another type than a shard's")
-        if attribute.shape != expected.shape or not np.array_equal(file.attrs[name], value):
+        same_type = (attribute.dtype, attribute.shape) == (expected.dtype, expected.shape)
+        if not same_type or not np.array_equal(file.attrs[name], value):
             problem = f"belongs elsewhere (another {name} than this data set or place calls for)"
             raise bad_shard(path, problem, ForeignShardError)
 

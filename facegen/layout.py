@@ -55,26 +55,36 @@ def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 def attributes(header: Header, slot: Slot) -> dict[str, Any]:
     """A shard's attributes: everything needed to read it without the manifest."""
-    text = h5py.string_dtype()
+    config = json.dumps(header.config, sort_keys=True, ensure_ascii=False)
     return {
         "schema": np.int64(SCHEMA),
-        "generator": header.generator,
-        "split": slot.split,
+        "generator": _text(header.generator),
+        "split": _text(slot.split),
         "shard": np.int64(slot.number),
         "first_group": np.int64(slot.first_group),
         "group_size": np.int64(header.group_size),
         "seed": np.int64(header.seed),
-        "factors": np.array(header.factors, dtype=text),
-        "labels": np.array(header.labels, dtype=text),
-        "units": np.array(header.units, dtype=text),
+        "factors": _text(header.factors),
+        "labels": _text(header.labels),
+        "units": _text(header.units),
         "low": np.array(header.low, dtype="<f8"),
         "high": np.array(header.high, dtype="<f8"),
-        "positive": np.array(header.positive, dtype=text),
-        "config": json.dumps(header.config, sort_keys=True, ensure_ascii=False),
-        "face_model": header.face_model,
-        "face_model_fingerprint": header.fingerprint,
-        "face_model_licence": header.licence,
+        "positive": _text(header.positive),
+        "config": _text(config),
+        "face_model": _text(header.face_model),
+        "face_model_fingerprint": _text(header.fingerprint),
+        "face_model_licence": _text(header.licence),
     }
+
+
+def _text(value: str | tuple[str, ...]) -> NDArray[np.bytes_]:
+    """A text, or several, as UTF-8 of a fixed length.
+
+    HDF5 keeps text of variable length in the one structure that has no checksum: a flipped bit
+    there can make it loop for ever.
+    """
+    coded = np.char.encode(np.array(value), "utf-8")
+    return coded.astype(h5py.string_dtype("utf-8", max(1, coded.itemsize)))
 
 
 def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") -> bytes:
