@@ -5,6 +5,16 @@ from pathlib import Path
 import pytest
 from fakes import make_dataset
 
+from facegen.morphable import DEFAULT_MODEL, MorphableModel, load
+
+
+@pytest.fixture(scope="session")
+def head() -> MorphableModel:
+    """The default head, as `make model` built it."""
+    if not DEFAULT_MODEL.exists():
+        pytest.skip("no data/head.h5: run `make model`")
+    return load()
+
 
 @pytest.fixture(scope="session")
 def synthetic_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -1,0 +1,104 @@
+"""The default head: whole, closed, plausible; and its file."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from facegen.errors import UserError
+from facegen.latents import draw_identity
+from facegen.morphable import load
+from facegen.morphable.model import save_model
+from facegen.traits import TRAITS, age_years, ancestry_weights, masculinity
+
+
+def test_size_and_frame(head) -> None:
+    assert len(head.basis) >= 60
+    assert head.mode_names[: len(TRAITS)] == TRAITS
+    assert head.mean.shape == (head.basis.shape[1], 3)
+    nose = head.mean[head.mean[:, 2].argmax()]
+    assert abs(nose[0]) < 5, "the nose is in the middle"
+    eyes = head.fields["eye_angle"] >= 0
+    left = head.mean[eyes & (head.mean[:, 0] > 0)]
+    assert left[:, 2].mean() > 50, "the eyes look along +z"
+    height = np.ptp(head.mean[head.fields["neckline"] <= 0, 1])
+    assert 190 < height < 240, "mm"
+
+
+def test_every_border_is_hidden(head) -> None:
+    """Each edge has two faces, but for the eyes' backs and the lids' inner rims behind them."""
+    sides = np.concatenate([head.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
+    both = {tuple(side) for side in sides}
+    assert len(both) == len(sides), "no side is used twice: the winding is consistent"
+    border = np.array([side for side in both if side[::-1] not in both])
+    ends = head.mean[border].reshape(-1, 3)
+    eyes = head.mean[head.fields["eye_angle"] == 0]
+    distance = np.linalg.norm(ends[:, None] - eyes, axis=2).min(axis=1)
+    assert distance.max() < 45, "no border but around the eyes' sockets"
+
+
+def test_faces_look_outwards(head) -> None:
+    a, b, c = head.mean[head.faces].astype(np.float64).transpose(1, 0, 2)
+    volume = np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6
+    assert volume > 4e6, "mm^3: about that of a head and shoulders, and positive"
+
+
+def test_no_face_among_two_hundred_is_broken(head) -> None:
+    """Broken is a head of which more than 1 % of the faces turned by over 100 degrees."""
+    people = np.stack([draw_identity(head.identity_size, 0, "train", i) for i in range(200)])
+    reference = _face_normals(head.mean[None], head.faces)
+    mouth = head.fields["inside_mouth"][head.faces].max(axis=1) > 0.05
+    for block in np.split(people, 20):
+        normals = _face_normals(head.vertices(block[:, : len(head.basis)]), head.faces)
+        turned = (normals * reference).sum(axis=2) < np.cos(np.radians(100))
+        assert (turned & ~mouth).mean(axis=1).max() < 0.01
+
+
+def _face_normals(vertices, faces):
+    a, b, c = vertices[:, faces].transpose(2, 0, 1, 3)
+    normals = np.cross(b - a, c - a)
+    return normals / np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
+
+
+def test_traits_mean_what_they_say(head) -> None:
+    woman, man = torch.zeros(2, len(TRAITS))
+    woman[0], man[0] = -1.0, 1.0
+    assert masculinity(woman) < 0.1 < 0.9 < masculinity(man)
+    widths = [
+        np.ptp(head.vertices((sign * np.eye(len(head.basis), dtype=np.float32)[:1]))[0, :, 0])
+        for sign in (-1, 1)
+    ]
+    assert widths[1] > widths[0], "a man's shoulders are broader"
+    years = age_years(torch.tensor([[0.0, -3.0], [0.0, 0.0], [0.0, 3.0]]))
+    assert years[0] < 20 < years[1] < 60 < years[2]
+    weights = ancestry_weights(torch.randn(50, len(TRAITS)))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(50))
+
+
+def test_a_model_survives_its_file(head, tmp_path: Path) -> None:
+    save_model(head, tmp_path / "copy.h5")
+    copy = load(tmp_path / "copy.h5")
+    assert copy.fingerprint == head.fingerprint
+    assert copy.mode_names == head.mode_names
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "foreign", "short", "nan"])
+def test_a_bad_file_is_one_clear_line(head, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "head.h5"
+    if damage != "missing":
+        save_model(head, path)
+    if damage == "text":
+        path.write_text("not a model")
+    elif damage == "foreign":
+        with h5py.File(path, "w") as file:
+            file["mean"] = [1.0]
+    elif damage == "short":
+        path.write_bytes(path.read_bytes()[:-200_000])
+    elif damage == "nan":
+        with h5py.File(path, "r+") as file:
+            file["mean"][5] = np.nan
+    with pytest.raises(UserError, match=r"head\.h5.*make model") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,195 @@
+"""The pictures themselves: signs, light, shadow, background, colour, sharing, derivatives."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from facegen.errors import UserError
+from facegen.geometry import project, rotation
+from facegen.latents import LATENTS, draw_identity
+from facegen.render import Renderer, RenderSettings
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def renderer(head):
+    return Renderer(head, RenderSettings(size=SIZE))
+
+
+@pytest.fixture(scope="module")
+def person(head):
+    return draw_identity(head.identity_size, 0, "test", 3)
+
+
+def shoot(renderer, person, azimuth=0.0, elevation=0.0, light=0.0, **kwargs):
+    labels = np.array([[azimuth, elevation, light]], np.float32)
+    return renderer.images(labels, person[None], **kwargs)[0].astype(float)
+
+
+def ink_centre(picture):
+    """The centre (x, y) of the foreground, in pixels."""
+    y, x = np.nonzero(picture < 250)
+    return x.mean(), y.mean()
+
+
+def nose_tip(renderer, person, azimuth, elevation):
+    """Where (x, y) the most protruding vertex of the turned head lies on the picture."""
+    people = renderer.people(torch.from_numpy(person[None]))
+    nose = int(renderer.model.mean[:, 2].argmax())
+    turn = rotation(torch.tensor([azimuth]), torch.tensor([elevation])).transpose(1, 2)
+    screen = project(people.vertices @ turn, renderer.settings.camera, SIZE)
+    return screen[0, nose, :2].tolist()
+
+
+def test_a_positive_azimuth_shows_the_nose_at_the_right(renderer, person) -> None:
+    assert nose_tip(renderer, person, 60.0, 0.0)[0] > SIZE / 2 + 8
+    # In profile the neck stands behind the face: the ink's centre below the chin is at the back.
+    for azimuth, side in ((80.0, -1), (-80.0, 1)):
+        below = shoot(renderer, person, azimuth)[-6:]
+        assert side * (ink_centre(below)[0] - SIZE / 2) > 2
+
+
+def test_a_positive_elevation_lifts_the_nose(renderer, person) -> None:
+    rows = [nose_tip(renderer, person, 0.0, elevation)[1] for elevation in (-20.0, 0.0, 20.0)]
+    assert rows[0] > rows[1] > rows[2], "y grows downwards"
+    # Hair is the darkest part of this person: lifting the face moves it up and out of sight.
+    hair = [(shoot(renderer, person, elevation=e)[: SIZE // 2] < 90).sum() for e in (-20.0, 20.0)]
+    assert hair[0] > hair[1]
+
+
+@pytest.mark.parametrize("azimuth", [0.0, 50.0])
+def test_light_from_the_right_brightens_the_right(renderer, person, azimuth) -> None:
+    lit_right = shoot(renderer, person, azimuth, light=70.0)
+    lit_left = shoot(renderer, person, azimuth, light=-70.0)
+    inside = lit_right < 250
+    x = np.broadcast_to(np.arange(SIZE), inside.shape)[inside]
+    change = (lit_right - lit_left)[inside]
+    centre = ink_centre(lit_right)[0]
+    # However the head is turned: the light belongs to the camera's frame.
+    assert change[x > centre + 4].mean() > 10
+    assert change[x < centre - 4].mean() < -10
+
+
+def test_shadows_only_darken_and_fall_away_from_the_light(head, person) -> None:
+    with_shadow = shoot(Renderer(head, RenderSettings(size=SIZE)), person, light=60.0)
+    without = shoot(Renderer(head, RenderSettings(size=SIZE, shadows=False)), person, light=60.0)
+    difference = without - with_shadow
+    assert difference.min() >= -1
+    shaded = np.nonzero(difference > 8)
+    assert len(shaded[0]) > 20
+    assert shaded[1].mean() < SIZE / 2, "light from the right throws shadows to the left"
+
+
+def test_the_background_is_plain_and_the_head_fills_the_frame(renderer, head, person) -> None:
+    picture = shoot(renderer, person)
+    assert (picture[0, [0, -1]] == 255).all()
+    rows = np.nonzero((picture < 250).any(axis=1))[0]
+    assert np.ptp(rows) > 0.85 * SIZE
+    black = Renderer(head, RenderSettings(size=SIZE, background=0.0))
+    assert shoot(black, person)[0, 0] == 0
+
+
+def test_edges_are_anti_aliased(head, person) -> None:
+    hard = shoot(Renderer(head, RenderSettings(size=SIZE, samples_per_axis=1)), person)
+    soft = shoot(Renderer(head, RenderSettings(size=SIZE, samples_per_axis=4)), person)
+    default = shoot(Renderer(head, RenderSettings(size=SIZE)), person)
+    assert np.abs(default - soft).mean() < 0.7 * np.abs(hard - soft).mean()
+
+
+def test_gray_weighs_the_colours_as_the_paper_does(renderer, person) -> None:
+    colour = shoot(renderer, person, 20.0, colour=True)
+    gray = shoot(renderer, person, 20.0)
+    assert np.abs(colour @ [0.21, 0.72, 0.07] - gray).max() < 3
+
+
+def test_one_person_or_many_the_same_bytes(renderer, head) -> None:
+    people = np.stack([draw_identity(head.identity_size, 0, "test", i) for i in (0, 1, 0, 2)])
+    labels = np.array([[0, 0, 0], [40, 5, 20], [-60, 0, 10], [10, 10, -70]], np.float32)
+    together = renderer.images(labels, people)
+    alone = [renderer.images(labels[i : i + 1], people[i : i + 1])[0] for i in range(4)]
+    assert np.abs(together.astype(int) - np.stack(alone)).max() <= 1
+    np.testing.assert_array_equal(together, renderer.images(labels, people))
+
+
+def test_people_differ(renderer, head) -> None:
+    people = np.stack([draw_identity(head.identity_size, 0, "train", i) for i in range(6)])
+    pictures = renderer.images(np.zeros((6, 3), np.float32), people).astype(float)
+    for i in range(6):
+        for j in range(i):
+            assert np.abs(pictures[i] - pictures[j]).mean() > 4
+
+
+def test_another_models_identity_is_refused(renderer) -> None:
+    with pytest.raises(UserError, match="another model"):
+        renderer.images(np.zeros((1, 3), np.float32), np.zeros((1, 7), np.float32))
+
+
+def smooth_loss(renderer, people, angles, weights):
+    picture = renderer.render(people, *(angle[None] for angle in angles))
+    return (picture.double() * weights).sum()
+
+
+@pytest.fixture(scope="module")
+def problem(renderer, person):
+    """A patch of forehead: nothing hides anything there, so that the picture is differentiable."""
+    angles = torch.tensor([12.0, 4.0, 35.0])
+    with torch.no_grad():
+        people = renderer.people(torch.from_numpy(person[None]))
+    y, x = torch.meshgrid(*[torch.linspace(-1, 1, SIZE)] * 2, indexing="ij")
+    weights = (1 - (x**2 + (y + 0.33) ** 2) / 0.11**2).clamp(min=0)[None, ..., None] ** 2
+    return people, angles, weights
+
+
+def difference_quotient(function, value, direction, step):
+    with torch.no_grad():
+        return (function(value + step * direction) - function(value - step * direction)) / (2 * step)
+
+
+@pytest.mark.parametrize("column", range(len(LATENTS)), ids=[latent.name for latent in LATENTS])
+def test_gradient_of_pose_and_light(head, problem, column) -> None:
+    # Dense samples and no cast shadow: differences then see little of the jumps at silhouettes.
+    renderer = Renderer(head, RenderSettings(size=SIZE, samples_per_axis=8, shadows=False))
+    people, angles, weights = problem
+    angles = angles.clone().requires_grad_()
+    gradient = torch.autograd.grad(smooth_loss(renderer, people, angles, weights), angles)[0]
+    axis = torch.eye(3)[column]
+    expected = difference_quotient(
+        lambda a: smooth_loss(renderer, people, a, weights), angles.detach(), axis, 0.5
+    )
+    assert gradient[column] == pytest.approx(float(expected), rel=0.05)
+
+
+@pytest.mark.parametrize("what", ["vertices", "skin"])
+def test_gradient_of_shape_and_albedo(head, problem, what) -> None:
+    renderer = Renderer(head, RenderSettings(size=SIZE, samples_per_axis=8, shadows=False))
+    people, angles, weights = problem
+    value = getattr(people, what).clone().requires_grad_()
+
+    def loss(tensor):
+        return smooth_loss(
+            renderer, dataclasses.replace(people, **{what: tensor}), angles, weights
+        )
+
+    gradient = torch.autograd.grad(loss(value), value)[0]
+    generator = torch.Generator().manual_seed(0)
+    direction = (
+        torch.from_numpy(head.basis[6])[None]
+        if what == "vertices"
+        else 0.1 * torch.rand(value.shape, generator=generator)
+    )
+    expected = difference_quotient(loss, value.detach(), direction, 0.2)
+    assert float((gradient * direction).sum()) == pytest.approx(float(expected), rel=0.05)
+
+
+def test_identity_coefficients_have_gradients(renderer, person, problem) -> None:
+    _, angles, weights = problem
+    identity = torch.from_numpy(person[None]).requires_grad_()
+    loss = smooth_loss(renderer, renderer.people(identity), angles, weights)
+    gradient = torch.autograd.grad(loss, identity)[0][0]
+    assert torch.isfinite(gradient).all()
+    assert (gradient[: len(renderer.model.basis)] != 0).all(), "every shape mode moves the face"
+    melanin = len(renderer.model.basis)
+    assert gradient[melanin] != 0
