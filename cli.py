@@ -139,7 +139,8 @@ def _run(work: "Generation") -> None:
                 speed = f"{rendered / (time.monotonic() - start):.0f} images/s"
                 progress.update(bar, advance=images, description=speed if rendered else "checked")
                 if shard.damage:
-                    progress.console.print(f"rendered again: {shard.damage}", markup=False)
+                    note = f"rendered again: {shard.damage}"
+                    progress.console.print(note, markup=False, soft_wrap=True)
     except KeyboardInterrupt:
         kept = len(work) - len(work.missing())
         _say(f"interrupted; {kept} of {len(work)} shards are kept, the same command goes on")
@@ -189,7 +190,7 @@ def verify(path: Path) -> None:
         for _, problem in progress.track(work, description="shards"):
             if problem:
                 problems += 1
-                progress.console.print(problem, markup=False)
+                progress.console.print(problem, markup=False, soft_wrap=True)
     click.echo(f"{path}: {len(work) - problems} of {len(work)} files are sound")
     sys.exit(1 if problems else 0)
 

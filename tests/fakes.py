@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen.generate import Generation
 from facegen.latents import FACTORS, LATENTS
 from facegen.maker import Source
 from facegen.presets import GenerateConfig
@@ -53,6 +55,14 @@ def open_fake(config: GenerateConfig, model_path: Path | None) -> Source:
     """Stand in for facegen.maker.open_source; FAKE_DELAY slows each mini-batch, seconds."""
     delay = float(os.environ.get("FAKE_DELAY", "0"))
     return Source(FakeModel(), {}, lambda: FakeRenderer(config.size, delay))
+
+
+CONFIG = GenerateConfig(size=16, train=10, test=2, per_shard=3)
+"""A data set of 40 + 8 mini-batches in 14 + 3 shards."""
+
+
+def generation(out: Path, config: GenerateConfig = CONFIG, workers: int = 2) -> Generation:
+    return Generation(config, out, None, workers, open_fake)
 
 
 def make_groups(split: str, first: int, count: int, size: int = 16, seed: int = 0) -> Groups:
@@ -105,3 +115,28 @@ def make_dataset(
 def digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file in a folder, by name."""
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+class DyingRenderer(FakeRenderer):
+    """Kills the process it runs in, as the kernel does when memory runs out."""
+
+    def images(
+        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+class FailingRenderer(FakeRenderer):
+    def images(
+        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        raise ZeroDivisionError("a bug")
+
+
+def open_dying(config: GenerateConfig, model_path: Path | None) -> Source:
+    return Source(FakeModel(), {}, lambda: DyingRenderer(config.size))
+
+
+def open_failing(config: GenerateConfig, model_path: Path | None) -> Source:
+    return Source(FakeModel(), {}, lambda: FailingRenderer(config.size))

@@ -1,0 +1,49 @@
+"""The arrows between the packages, read from the imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = [*ROOT.glob("facegen/**/*.py"), *ROOT.glob("dcign/**/*.py")]
+SOURCES = [ROOT / "cli.py", *sorted(PACKAGES)]
+DCIGN_MAY_USE = (
+    "facegen.errors",
+    "facegen.files",
+    "facegen.latents",
+    "facegen.morphable",
+    "facegen.render",
+    "facegen.scene",
+    "facegen.shards",
+)
+"""The data format and the public renderer."""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted names of everything a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield f"{node.module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_go_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert top != "cli"
+        assert top not in ("click", "rich") or package == "cli.py", name
+        assert top != "dcign" or package in ("cli.py", "dcign"), name
+        if package == "dcign" and top == "facegen":
+            assert name.startswith(DCIGN_MAY_USE), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 260
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

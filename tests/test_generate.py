@@ -1,0 +1,147 @@
+"""Making a data set: the same bytes however it is made."""
+
+import contextlib
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import CONFIG, FakeModel, digests, generation, open_dying, open_failing
+
+from facegen.errors import UserError
+from facegen.files import PARTIAL, locked
+from facegen.generate import Generation
+from facegen.manifest import MANIFEST
+from facegen.presets import PRESETS, GenerateConfig
+from facegen.shards import Dataset, Verification
+
+
+@pytest.fixture
+def finished(made: Path, tmp_path: Path) -> Path:
+    """A copy of `made` to spoil."""
+    shutil.copytree(made, tmp_path / "faces")
+    return tmp_path / "faces"
+
+
+def test_a_data_set_is_whole(made: Path) -> None:
+    assert {problem for _, problem in Verification(made)} == {""}
+    dataset = Dataset(made)
+    assert (dataset.group_count("train"), dataset.group_count("test")) == (40, 8)
+    assert [int((dataset.factor_ids("train") == i).sum()) for i in range(4)] == [10] * 4
+    assert not list(made.glob(f".*{PARTIAL}"))
+    assert len(list(made.glob("*.h5"))) == len(generation(made)) == 17
+
+
+def test_four_workers_write_what_one_does(made: Path, tmp_path: Path) -> None:
+    names = [shard.entry.file for shard in generation(tmp_path / "faces", workers=4)]
+    assert len(names) == len(set(names)) == 17
+    assert digests(tmp_path / "faces") == digests(made)
+
+
+def test_a_finished_data_set_is_left_alone(finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.iterdir()}
+    work = generation(finished)
+    assert (work.missing(), work.bytes_needed(), work.seconds_needed()) == ([], 0, 0.0)
+    assert not any(shard.rendered for shard in work)
+    assert {path: path.stat().st_mtime_ns for path in finished.iterdir()} == before
+
+
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_a_damaged_shard_is_rendered_again(made: Path, finished: Path, with_manifest: bool) -> None:
+    victim = finished / "train-00003.h5"
+    data = bytearray(victim.read_bytes())
+    data[9000] ^= 4
+    victim.write_bytes(data)
+    if not with_manifest:
+        (finished / MANIFEST).unlink()
+    again = [shard for shard in generation(finished) if shard.rendered]
+    assert [shard.entry.file for shard in again] == [victim.name]
+    assert "damaged" in again[0].damage
+    assert digests(finished) == digests(made)
+
+
+def test_leaving_early_keeps_finished_shards(made: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces"
+    with contextlib.closing(iter(generation(out))) as shards:
+        first = next(shards).entry.file
+    kept = digests(out)
+    assert first in kept
+    assert kept.items() <= digests(made).items()
+    assert first not in [shard.entry.file for shard in generation(out) if shard.rendered]
+    assert digests(out) == digests(made)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": 24}, {"train": 11}, {"per_shard": 4}, {"compression": "gzip"}]
+)
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_another_configuration_is_refused(
+    finished: Path, change: dict[str, int], with_manifest: bool
+) -> None:
+    if not with_manifest:
+        (finished / MANIFEST).unlink()
+    before = digests(finished)
+    with pytest.raises(UserError, match=r"holds another data set .*choose another --out"):
+        generation(finished, replace(CONFIG, **change))
+    assert digests(finished) == before
+
+
+def test_another_face_model_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeModel, "__init__", lambda self: None)
+    monkeypatch.setattr(FakeModel, "fingerprint", "fedcba9876543210")
+    with pytest.raises(UserError, match=r"face_model_fingerprint.*choose another --out"):
+        generation(finished)
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(UserError, match="another process is writing"):
+        list(generation(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_refused_before_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**6, 10**6 - 1000, 1000))
+    out = tmp_path / "deep" / "faces"
+    with pytest.raises(UserError, match=r"needs 0\.\d\d GB and 0\.00 GB are free"):
+        list(generation(out))
+    assert not list(out.iterdir())
+
+
+def test_a_worker_that_dies_ends_the_work(tmp_path: Path) -> None:
+    work = Generation(CONFIG, tmp_path, None, 2, open_dying)
+    with pytest.raises(UserError, match=r"worker process died \(killed by SIGKILL\).*same command"):
+        list(work)
+
+
+def test_a_bug_in_a_worker_shows_its_traceback(tmp_path: Path) -> None:
+    work = Generation(CONFIG, tmp_path, None, 2, open_failing)
+    with pytest.raises(RuntimeError, match=r"(?s)Traceback.*ZeroDivisionError: a bug"):
+        list(work)
+
+
+def test_the_estimate_comes_from_the_renderer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_DELAY", "0.01")
+    work = generation(tmp_path / "faces", workers=1)
+    assert work.seconds_needed() >= 48 * 0.01
+    assert not (tmp_path / "faces").exists()
+
+
+@pytest.mark.parametrize("bad", [{"size": 0}, {"train": -1}, {"seed": -1}, {"seed": 2**63}])
+def test_a_configuration_that_cannot_be_is_refused(bad: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=next(iter(bad))):
+        GenerateConfig(**bad)
+
+
+def test_presets_are_the_paper_s() -> None:
+    assert (PRESETS["paper"].train, PRESETS["paper"].test, PRESETS["paper"].size) == (
+        3000,
+        350,
+        150,
+    )
+    assert (PRESETS["small"].train, PRESETS["small"].test, PRESETS["small"].size) == (300, 35, 64)
