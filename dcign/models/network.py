@@ -1,0 +1,166 @@
+"""The deep convolutional inverse graphics network: convolutional encoder, graphics code, decoder.
+
+Sources: Kulkarni, Whitney, Kohli, Tenenbaum, "Deep convolutional inverse graphics network", NIPS
+2015, section 3 and figure 1; channel counts, thresholds and initialisation from the authors' code
+(`init_network2_150_mv(200, 96)`), whose encoder is narrower than the one in the figure.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+FLOOR = 1e-6
+"""What the threshold gives for x <= 0; x otherwise."""
+
+INITIAL_STD = 0.01
+"""Standard deviation of the linear layers' initial weights and biases."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network.
+
+    image_size: height and width of the square input, in pixels.
+    code_size: units of the graphics code; 0, 1, 2 are azimuth, elevation, light, the rest identity.
+    encoder_channels: output channels of each convolution, each followed by a 2x2 max-pooling.
+    decoder_channels: input channels of each convolution, each preceded by nearest-neighbour
+        upsampling by 2; the last one's output is the image.
+    encoder_kernel, decoder_kernel: odd sizes of the square kernels, in pixels.
+    padded: zero padding that keeps the size (small networks); otherwise valid convolutions (paper).
+    """
+
+    image_size: int
+    code_size: int
+    encoder_channels: tuple[int, ...]
+    decoder_channels: tuple[int, ...]
+    encoder_kernel: int
+    decoder_kernel: int
+    padded: bool
+
+    def encoder_sizes(self) -> list[int]:
+        """Height of the feature map behind each pooling."""
+        sizes = []
+        size = self.image_size
+        for _ in self.encoder_channels:
+            size = (size - (0 if self.padded else self.encoder_kernel - 1)) // 2
+            sizes.append(size)
+        return sizes
+
+    def decoder_sizes(self) -> list[int]:
+        """Height of the decoder's feature maps, from the first to the image."""
+        sizes = [self.image_size]
+        for _ in self.decoder_channels:
+            size, odd = divmod(sizes[0] + (0 if self.padded else self.decoder_kernel - 1), 2)
+            assert not odd, f"no decoder of this depth ends at {self.image_size} pixels"
+            sizes.insert(0, size)
+        return sizes
+
+
+class Posterior(NamedTuple):
+    """The encoder's Gaussian q(z | image), one independent normal per unit."""
+
+    mean: Float[Tensor, "*batch code"]
+    log_variance: Float[Tensor, "*batch code"]
+
+
+def upsampled_convolution(
+    image: Float[Tensor, "sample channel_in height width"],
+    weight: Float[Tensor, "channel_out channel_in kernel kernel"],
+    bias: Float[Tensor, " channel_out"],
+    padding: int,
+) -> Float[Tensor, "sample channel_out height_out width_out"]:
+    """Nearest-neighbour upsampling by 2, then a convolution with an odd kernel; padding at full size.
+
+    Computed on the small map: output pixel 2i + p sees input pixels i + (p + k) // 2 only, so that
+    weights k that meet the same input pixel can be added up beforehand. Four such phases, one for
+    each parity of row and column, make the same function with (k + 1)^2 / 4k^2 of the products.
+    """
+    out, into, kernel, _ = weight.shape
+    taps = (kernel + 1) // 2
+    phases = []
+    for row in (0, 1):
+        for column in (0, 1):
+            shifted = F.pad(weight, (column, 1 - column, row, 1 - row))
+            phases.append(shifted.reshape(out, into, taps, 2, taps, 2).sum((3, 5)))
+    stacked = torch.stack(phases, 1).reshape(4 * out, into, taps, taps)
+    even = F.conv2d(image, stacked, bias.repeat_interleave(4), padding=padding // 2)
+    return F.pixel_shuffle(even, 2)
+
+
+class Encoder(nn.Module):
+    """Convolution, 2x2 max-pooling, threshold, a few times; then one linear layer per moment."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        channels = (1, *config.encoder_channels)
+        kernel = config.encoder_kernel
+        padding = kernel // 2 if config.padded else 0
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(into, out, kernel, padding=padding)
+            for into, out in zip(channels, channels[1:], strict=False)
+        )
+        flat = channels[-1] * config.encoder_sizes()[-1] ** 2
+        self.mean = _linear(flat, config.code_size)
+        self.log_variance = _linear(flat, config.code_size)
+
+    def forward(self, image: Float[Tensor, "sample 1 height width"]) -> Posterior:
+        x = image
+        for convolution in self.convolutions:
+            x = F.threshold(F.max_pool2d(convolution(x), 2), 0.0, FLOOR)
+        x = x.flatten(1)
+        return Posterior(self.mean(x).float(), self.log_variance(x).float())
+
+
+class Decoder(nn.Module):
+    """Linear layer and threshold; then upsampling by 2, convolution and threshold, a few times."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        channels = (*config.decoder_channels, 1)
+        kernel = config.decoder_kernel
+        self.padding = kernel // 2 if config.padded else 0
+        self.shape = (channels[0], config.decoder_sizes()[0], config.decoder_sizes()[0])
+        self.linear = _linear(config.code_size, self.shape[0] * self.shape[1] * self.shape[2])
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(into, out, kernel) for into, out in zip(channels, channels[1:], strict=False)
+        )
+
+    def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
+        """Logits of the pixels' Bernoulli means."""
+        x = self.linear(code).unflatten(1, self.shape)
+        for convolution in self.convolutions:
+            x = F.threshold(x, 0.0, FLOOR)
+            x = upsampled_convolution(x, convolution.weight, convolution.bias, self.padding)
+        return x.float()
+
+
+class Network(nn.Module):
+    """Encoder and decoder; the clamp between them belongs to the training (dcign.clamp)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(self, image: Float[Tensor, "*batch height width"]) -> Posterior:
+        """The posterior of each image, pixels in [0, 1]."""
+        batch = image.shape[:-2]
+        mean, log_variance = self.encoder(image.reshape(-1, 1, *image.shape[-2:]))
+        return Posterior(mean.unflatten(0, batch), log_variance.unflatten(0, batch))
+
+    def decode(self, code: Float[Tensor, "*batch code"]) -> Float[Tensor, "*batch height width"]:
+        """The logits of the picture of each code; their sigmoid is the picture, in [0, 1]."""
+        image: Tensor = self.decoder(code.reshape(-1, code.shape[-1]))
+        return image.reshape(*code.shape[:-1], *image.shape[-2:])
+
+
+def _linear(into: int, out: int) -> nn.Linear:
+    layer = nn.Linear(into, out)
+    nn.init.normal_(layer.weight, std=INITIAL_STD)
+    nn.init.normal_(layer.bias, std=INITIAL_STD)
+    return layer
