@@ -1,35 +1,188 @@
-"""How fast we render, stage by stage and beside other renderers, measured the same way."""
+"""How fast we render, stage by stage and beside other renderers measured in the same way."""
 
+import contextlib
+import itertools
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from facegen.geometry import Camera
+from facegen.rivals import BACKGROUND, RIVALS, Facegen, Renderer, View
 
-def sphere(rings: int, segments: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """A closed unit sphere of 2 * rings * segments triangles, counter-clockwise from outside.
+TOLERANCE = 0.02
+"""Gray difference, of 1, below which two pixels agree."""
 
-    Vertices (vertex, 3): the pole +y, `rings` circles of `segments` vertices downwards, the pole
-    -y. Faces (face, 3).
+AGREEMENT = 0.99
+"""The least share of pixels that must agree before two renderers' times are compared."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Rendering one picture: the median over so many pictures, the first ones not counted."""
+
+    pictures: int
+    milliseconds: float
+    pictures_per_second: float
+
+
+@dataclass(frozen=True)
+class RivalReport:
+    """What became of one rival.
+
+    verdict: "measured", "not installed" (see install) or "draws another picture".
+    agreement: the share of pixels that differ from ours by less than TOLERANCE, over all meshes.
+    ours_is_faster_by: its time divided by ours, where it was measured.
     """
-    polar = np.linspace(0, np.pi, rings + 2)[1:-1, None]
-    turn = np.linspace(0, 2 * np.pi, segments, endpoint=False)
-    circles = np.stack(
-        [
-            np.sin(polar) * np.sin(turn),
-            np.cos(polar) * np.ones_like(turn),
-            np.sin(polar) * np.cos(turn),
-        ],
-        axis=-1,
+
+    name: str
+    verdict: str
+    install: str
+    agreement: float | None = None
+    timing: Timing | None = None
+    ours_is_faster_by: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Ours and the rivals on the same vertices, from the camera's frame to a gray picture.
+
+    covered: the share of pixels that show the mesh.
+    """
+
+    processor: str
+    threads: int
+    triangles: int
+    vertices: int
+    size: int
+    samples_per_pixel: int
+    vertex_sets: int
+    covered: float
+    ours: Timing
+    rivals: tuple[RivalReport, ...]
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Hold torch and numba to one thread."""
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])
+
+
+def time_stages(
+    stages: Mapping[str, Callable[[int], object]], pictures: int, warm_up: int = 3
+) -> dict[str, Timing]:
+    """Time the stages of a pipeline, in their order, for one picture after the other.
+
+    Each stage is called with the picture's number, 0 <= number < warm_up + pictures; what a stage
+    needs of an earlier one, its callables keep for it. The first warm_up pictures do not count.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in stages}
+    for number in range(warm_up + pictures):
+        for name, stage in stages.items():
+            start = time.perf_counter()
+            stage(number)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: _timing(times[warm_up:]) for name, times in seconds.items()}
+
+
+def compare(
+    vertex_sets: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    size: int,
+    *,
+    camera: Camera | None = None,
+    budget: float = 10.0,
+    rivals: tuple[type[Renderer], ...] = RIVALS,
+) -> Comparison:
+    """Time our renderer and every rival that is installed, each on one thread.
+
+    Times are the processor's: with one thread, what a clock shows on a machine with nothing else to
+    do; and a rival that starts threads of its own pays for them.
+    vertex_sets: (set, vertex, 3), mm in the camera's frame. faces: (face, 3).
+    budget: seconds for each renderer; a slow one draws three pictures even so.
+    """
+    view = View(faces, vertex_sets.shape[1], size, camera or Camera())
+    with one_thread():
+        ours = Facegen(view)
+        pictures = np.stack([ours(vertices) for vertices in vertex_sets])
+        timing, _ = _draw(ours, vertex_sets, budget)
+        reports = tuple(
+            _report(rival, view, vertex_sets, pictures, timing, budget) for rival in rivals
+        )
+    return Comparison(
+        processor=_processor(),
+        threads=1,
+        triangles=len(faces),
+        vertices=view.vertex_count,
+        size=size,
+        samples_per_pixel=1,
+        vertex_sets=len(vertex_sets),
+        covered=float((pictures < BACKGROUND).mean()),
+        ours=timing,
+        rivals=reports,
     )
-    vertices = np.concatenate([[[0, 1, 0]], circles.reshape(-1, 3), [[0, -1, 0]]])
-    upper = 1 + np.arange(rings * segments).reshape(rings, segments)
-    after = np.roll(upper, -1, axis=1)
-    top, bottom = np.zeros_like(upper[0]), np.full_like(upper[0], len(vertices) - 1)
-    faces = np.concatenate(
-        [
-            np.stack([top, upper[0], after[0]], axis=-1),
-            np.stack([upper[:-1], upper[1:], after[1:]], axis=-1).reshape(-1, 3),
-            np.stack([upper[:-1], after[1:], after[:-1]], axis=-1).reshape(-1, 3),
-            np.stack([bottom, after[-1], upper[-1]], axis=-1),
-        ]
-    )
-    return vertices.astype(np.float32), faces.astype(np.int32)
+
+
+def _report(
+    rival: type[Renderer],
+    view: View,
+    vertex_sets: NDArray[np.float32],
+    ours: NDArray[np.float32],
+    our_timing: Timing,
+    budget: float,
+) -> RivalReport:
+    try:
+        renderer = rival(view)
+    except ModuleNotFoundError:
+        return RivalReport(rival.name, "not installed", rival.install)
+    timing, drawn = _draw(renderer, vertex_sets, budget)
+    agrees = [abs(picture - ours[number]) < TOLERANCE for number, picture in drawn.items()]
+    agreement = float(np.mean(agrees))
+    if agreement < AGREEMENT:
+        return RivalReport(rival.name, "draws another picture", rival.install, agreement)
+    factor = timing.milliseconds / our_timing.milliseconds
+    return RivalReport(rival.name, "measured", rival.install, agreement, timing, factor)
+
+
+def _draw(
+    renderer: Renderer, vertex_sets: NDArray[np.float32], budget: float
+) -> tuple[Timing, dict[int, NDArray[np.float32]]]:
+    """The time of a picture, and the pictures of the vertex sets whose turn came."""
+    renderer(vertex_sets[-1])  # compiles, fills caches
+    seconds: list[float] = []
+    pictures = {}
+    for number in itertools.cycle(range(len(vertex_sets))):
+        start = time.process_time()
+        pictures[number] = renderer(vertex_sets[number])
+        seconds.append(time.process_time() - start)
+        if sum(seconds) > budget and len(seconds) >= 3:
+            break
+    return _timing(seconds), pictures
+
+
+def _timing(seconds: list[float]) -> Timing:
+    median = statistics.median(seconds)
+    return Timing(len(seconds), 1e3 * median, 1 / median)
+
+
+def _processor() -> str:
+    """The processor's name as its maker gives it, where the system tells."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

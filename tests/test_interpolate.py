@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from facegen.benchmark import sphere
 from facegen.raster import Fragments, interpolate, rasterize, resolve
+from facegen.subjects import sphere
 
 WIDTH, HEIGHT = 18, 14
 

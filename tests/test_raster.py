@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from facegen.benchmark import sphere
 from facegen.errors import UserError
 from facegen.raster import Fragments, backend_names, backends, rasterize
+from facegen.subjects import sphere
 
 WIDTH, HEIGHT = 40, 28
 

@@ -1,0 +1,162 @@
+"""Other renderers, and ours, set up to draw the same picture.
+
+The picture: the mesh under one directional light, shaded by Lambert's law at the vertices with
+smooth normals, interpolated over the faces, one sample a pixel, in gray. Everything from vertices
+in the camera's frame to the finished picture is each renderer's own work, except that PyTorch3D is
+spared its own slower shading and takes ours.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facegen.geometry import Camera, VertexNormals, project
+from facegen.raster import interpolate, rasterize, resolve
+
+LIGHT = np.array([0.36, 0.48, 0.8])
+"""The unit vector to the light, in the camera's frame."""
+AMBIENT, DIFFUSE, BACKGROUND = 0.25, 0.7, 1.0
+
+
+@dataclass(frozen=True)
+class View:
+    """What stays the same from picture to picture.
+
+    faces: int32 (face, 3) over vertex_count vertices. size: pixels a side.
+    """
+
+    faces: NDArray[np.int32]
+    vertex_count: int
+    size: int
+    camera: Camera
+
+
+class Renderer(Protocol):
+    """Vertices (vertex, 3), mm in the camera's frame, to a picture (size, size), 0..1.
+
+    name: as a reader knows it. install: how to get what it needs. Constructing one raises
+    ModuleNotFoundError where that is not installed.
+    """
+
+    name: ClassVar[str]
+    install: ClassVar[str]
+
+    def __init__(self, view: View) -> None: ...
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class _Shading:
+    """What our renderer and PyTorch3D share: projection and shading at the vertices, in torch."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._normals = VertexNormals(torch.from_numpy(view.faces), view.vertex_count)
+        self._light = torch.from_numpy(LIGHT).float()
+
+    def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
+        batch = torch.from_numpy(vertices)[None]
+        cosine = (self._normals(batch) @ self._light).clamp(min=0)
+        screen = project(batch, self._view.camera, self._view.size)
+        return screen, (AMBIENT + DIFFUSE * cosine)[..., None]
+
+
+class Facegen:
+    """Our rasterizer and interpolation."""
+
+    name: ClassVar[str] = "facegen"
+    install: ClassVar[str] = "it is here"
+
+    def __init__(self, view: View) -> None:
+        self._shading = _Shading(view)
+        self._faces = torch.from_numpy(view.faces)
+        self._size = view.size
+        self._background = torch.tensor([BACKGROUND])
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Renderer."""
+        screen, gray = self._shading(vertices)
+        fragments = rasterize(screen, self._faces, self._size, self._size)
+        samples = interpolate(gray, screen, self._faces, fragments)
+        return resolve(samples, fragments, self._background, 1)[0, :, :, 0].numpy()
+
+
+class PyTorch3D:
+    """PyTorch3D's rasterizer on the CPU, as lean as its interface allows."""
+
+    name: ClassVar[str] = "PyTorch3D"
+    install: ClassVar[str] = (
+        "pip install --no-build-isolation "
+        "'git+https://github.com/facebookresearch/pytorch3d.git@stable'"
+    )
+
+    def __init__(self, view: View) -> None:
+        rasterizer = importlib.import_module("pytorch3d.renderer.mesh.rasterize_meshes")
+        self._rasterize = rasterizer.rasterize_meshes
+        self._interpolate = importlib.import_module("pytorch3d.ops").interpolate_face_attributes
+        self._meshes = importlib.import_module("pytorch3d.structures").Meshes
+        self._shading = _Shading(view)
+        self._faces = torch.from_numpy(view.faces).long()
+        self._size = view.size
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Renderer."""
+        screen, gray = self._shading(vertices)
+        x, y, z = screen.unbind(-1)
+        # Normalized device coordinates with +x to the left and +y up, z as it is.
+        place = torch.stack([1 - 2 * x / self._size, 1 - 2 * y / self._size, z], dim=-1)
+        face_id, _, coordinates, _ = self._rasterize(
+            self._meshes(place, self._faces[None]),
+            image_size=(self._size, self._size),
+            faces_per_pixel=1,
+            perspective_correct=True,
+            cull_backfaces=True,
+        )
+        picture = self._interpolate(face_id, coordinates, gray[0, self._faces])
+        picture = torch.where(face_id[..., None] >= 0, picture, BACKGROUND)
+        return np.asarray(picture[0, :, :, 0, 0].numpy(), dtype=np.float32)
+
+
+class Deodr:
+    """DEODR (Scene3D: C++ rasterizer, numpy shading in double precision), without its edge blur."""
+
+    name: ClassVar[str] = "DEODR"
+    install: ClassVar[str] = "pip install deodr trimesh"
+
+    def __init__(self, view: View) -> None:
+        deodr = importlib.import_module("deodr")
+        colours = np.ones((view.vertex_count, 1))
+        flat = np.zeros((view.vertex_count, 3))
+        self._mesh: Any = deodr.ColoredTriMesh(
+            view.faces.astype(np.uint32), flat, colors=colours, nb_colors=1
+        )
+        self._scene: Any = deodr.Scene3D(sigma=0, integer_pixel_centers=False)
+        self._scene.set_light(light_directional=-DIFFUSE * LIGHT, light_ambient=AMBIENT)
+        self._scene.set_background_color([BACKGROUND])
+        self._scene.set_mesh(self._mesh)
+        focal = 0.5 * view.size * view.camera.distance / view.camera.half_height
+        centre = 0.5 * view.size
+        self._camera: Any = deodr.Camera(
+            extrinsic=np.array(
+                # Its cameras look along +z, with y down.
+                [[1.0, 0, 0, 0], [0, -1.0, 0, 0], [0, 0, -1.0, view.camera.distance]]
+            ),
+            intrinsic=np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1.0]]),
+            width=view.size,
+            height=view.size,
+        )
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Renderer."""
+        self._mesh.set_vertices(vertices.astype(np.float64))
+        picture = self._scene.render(self._camera)
+        return np.asarray(picture[:, :, 0], dtype=np.float32)
+
+
+RIVALS: tuple[type[Renderer], ...] = (Deodr, PyTorch3D)
