@@ -20,7 +20,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
     thickness = thickness * (1 - 0.55 * groove)
     # At the forehead hair rises within a few mm, at the nape it tapers.
-    rise = 13.0 + 13.0 * _ramp(anatomy.around, 70.0, 130.0) * (1 - 0.6 * person.curl[:, None])
+    rise = 13.0 + 13.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
     grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]

@@ -32,7 +32,7 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     count = dataset.group_size * sum(dataset.group_count(s) for s in ("train", "test"))
     caption = f"{count:,} faces, {dataset.size} x {dataset.size} pixels"
-    _text(draw, (MARGIN, MARGIN), caption, 22)
+    write_text(draw, (MARGIN, MARGIN), caption, 22)
     top = MARGIN + 34
     for factor, kind in zip(dataset.factors, kinds, strict=True):
         if not len(kind):
@@ -46,7 +46,7 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
                 left = MARGIN + column * cell
                 sheet.paste(Image.fromarray(groups.images[row, sample]), (left, top))
                 middle = (left + dataset.size // 2, top + dataset.size + 4)
-                _text(draw, middle, caption, label_size, anchor="ma")
+                write_text(draw, middle, caption, label_size, anchor="ma")
             top += row_height
     return sheet
 
@@ -67,14 +67,14 @@ def _shown(
 
 def _title(draw: ImageDraw.ImageDraw, place: tuple[int, int], factor: str) -> None:
     """Write a kind's title: its name, then what a growing value shows."""
-    _text(draw, place, factor, 18)
+    write_text(draw, place, factor, 18)
     meaning = [f"positive: {x.positive}" for x in LATENTS if x.factor == factor]
     note = meaning[0] if meaning else "other people, everything else fixed"
     left = place[0] + draw.textlength(factor, font=_font(18)) + 12
-    _text(draw, (left, place[1] + 3), note, 14, fill=FAINT)
+    write_text(draw, (left, place[1] + 3), note, 14, fill=FAINT)
 
 
-def _text(
+def write_text(
     draw: ImageDraw.ImageDraw,
     place: tuple[float, float],
     text: str,

@@ -29,9 +29,9 @@ class Lights:
     fill: soft frontal light, so that the dark side keeps its form.
     """
 
-    key: float = 0.92
+    key: float = 1.02
     elevation: float = 18.0
-    sky: float = 0.17
+    sky: float = 0.2
     ground: float = 0.45
     fill: float = 0.07
 

@@ -67,7 +67,7 @@ def test_traits_mean_what_they_say(head) -> None:
     woman[0], man[0] = -1.0, 1.0
     assert masculinity(woman) < 0.1 < 0.9 < masculinity(man)
     widths = [
-        np.ptp(head.vertices((sign * np.eye(len(head.basis), dtype=np.float32)[:1]))[0, :, 0])
+        np.ptp(head.vertices(sign * np.eye(len(head.basis), dtype=np.float32)[:1])[0, :, 0])
         for sign in (-1, 1)
     ]
     assert widths[1] > widths[0], "a man's shoulders are broader"

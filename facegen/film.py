@@ -1,0 +1,62 @@
+"""A sweep drawn for people: a strip of labelled rows, and the same as an animation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from facegen.preview import FAINT, INK, PAPER, write_text
+
+_GAP, _MARGIN = 4, 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a sweep.
+
+    title: what made the pictures. frames (frame, size, size): gray, uint8.
+    """
+
+    title: str
+    frames: NDArray[np.uint8]
+
+
+def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image.Image:
+    """Rows of faces at even steps of the sweep, a caption under each column."""
+    steps = np.linspace(0, len(captions) - 1, min(columns, len(captions))).round().astype(int)
+    side = rows[0].frames.shape[1]
+    text, cell = max(11, side // 9), side + _GAP
+    height = len(rows) * (side + 2 * text) + text + 2 * _MARGIN
+    strip = Image.new("RGB", (2 * _MARGIN + len(steps) * cell - _GAP, height), PAPER)
+    draw = ImageDraw.Draw(strip)
+    top = _MARGIN
+    for row in rows:
+        write_text(draw, (_MARGIN, top), row.title, text, fill=FAINT)
+        top += 2 * text - 4
+        for column, step in enumerate(steps):
+            strip.paste(Image.fromarray(row.frames[step]), (_MARGIN + column * cell, top))
+        top += side + 4
+    for column, step in enumerate(steps):
+        middle = _MARGIN + column * cell + side // 2
+        write_text(draw, (middle, top), captions[step], text, fill=INK, anchor="ma")
+    return strip
+
+
+def write_animation(rows: list[Row], captions: list[str], path: Path, seconds: float = 3.0) -> None:
+    """A GIF that plays the rows side by side, there and back, for ever."""
+    side = max(150, rows[0].frames.shape[1])
+    order = [*range(len(captions)), *range(len(captions) - 2, 0, -1)]
+    pages = []
+    for step in order:
+        page = Image.new("L", (len(rows) * (side + _GAP) - _GAP, side + 22), 247)
+        draw = ImageDraw.Draw(page)
+        for column, row in enumerate(rows):
+            face = Image.fromarray(row.frames[step]).resize((side, side), Image.Resampling.BICUBIC)
+            page.paste(face, (column * (side + _GAP), 0))
+            middle = column * (side + _GAP) + side // 2
+            write_text(draw, (middle, side + 4), row.title, 13, fill="#555555", anchor="ma")
+        pages.append(page)
+    duration = max(20, round(1000 * seconds / max(1, len(order) / 2)))
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=duration, loop=0)
