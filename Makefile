@@ -30,7 +30,7 @@ dataset: $(HEAD)  ## render the data set (PRESET=paper takes minutes, small one,
 model: $(HEAD)  ## build the face model
 
 train: $(HEAD)  ## train on the largest data set under data/ (rendering the small one if none is there)
-	@ls data/faces/manifest.json data/faces-small/manifest.json >/dev/null 2>&1 || \
+	@[ -e data/faces/manifest.json ] || [ -e data/faces-small/manifest.json ] || \
 		$(CLI) generate --preset small
 	@$(CLI) train
 

@@ -47,7 +47,7 @@ class OneLineGroup(click.Group):
             _say(f"error: {error}")
         except OSError as error:
             path = f"{error.filename}: " if error.filename else ""
-            _say(f"error: {f'{path}{error.strerror or error}'}")
+            _say(f"error: {path}{error.strerror or error}")
         sys.exit(USER_ERROR)
 
 

@@ -53,15 +53,18 @@ FOLDERS = {
     "small": Path("data/faces-small"),
     "tiny": Path("data/faces-tiny"),
 }
-"""Where each preset goes unless told otherwise, the largest first."""
+"""Where each preset goes unless told otherwise."""
 
 
 def default_folder() -> Path:
-    """The data set that training takes by itself: the largest that is there.
+    """The data set that training takes by itself: paper, else small; tiny teaches nothing.
 
-    Raises UserError when there is none.
+    Raises UserError when neither is finished.
     """
-    for folder in FOLDERS.values():
-        if (folder / "manifest.json").is_file():
-            return folder
-    raise UserError("no data set under data/; run `make dataset`, or name one with --data")
+    for preset in ("paper", "small"):
+        if (FOLDERS[preset] / "manifest.json").is_file():
+            return FOLDERS[preset]
+    raise UserError(
+        f"no finished data set in {FOLDERS['paper']} or {FOLDERS['small']}; run `make dataset` or "
+        "`make dataset PRESET=small`, or name one with --data"
+    )
