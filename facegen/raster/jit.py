@@ -10,6 +10,10 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+# torch brings an OpenMP runtime of its own. If numba's threads were OpenMP's too, each library would
+# reset the other's number of threads, and every small torch operation would wait at a barrier.
+numba.config.THREADING_LAYER = "workqueue"
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 prange: type[range] = numba.prange
