@@ -42,17 +42,17 @@ def _snap(
     vertices: NDArray[np.float32], grid: NDArray[np.int32], inverse_depth: NDArray[np.float32]
 ) -> None:
     """Vertices on the fixed-point grid (vertex, 2) and their 1 / z (vertex,), 0 if unusable."""
-    low = np.float32(-GUARD)
-    high = np.float32(GUARD)
-    steps = np.float32(SUBSAMPLES)
+    zero, one, guard = np.float32(0), np.float32(1), np.float32(GUARD)
     for vertex in range(len(vertices)):
-        x = vertices[vertex, 0]
-        y = vertices[vertex, 1]
-        inverse = np.float32(1) / vertices[vertex, 2]
+        x, y = vertices[vertex, 0], vertices[vertex, 1]
+        inverse = one / vertices[vertex, 2]
         usable = (abs(x) < np.inf) & (abs(y) < np.inf) & (inverse > 0) & (inverse < np.inf)
-        grid[vertex, 0] = np.int32(np.rint(min(max(x, low), high) * steps))
-        grid[vertex, 1] = np.int32(np.rint(min(max(y, low), high) * steps))
-        inverse_depth[vertex] = inverse if usable else np.float32(0)
+        # Only finite numbers may be converted to integers.
+        x = min(max(x if usable else zero, -guard), guard)
+        y = min(max(y if usable else zero, -guard), guard)
+        grid[vertex, 0] = np.int32(np.rint(x * np.float32(SUBSAMPLES)))
+        grid[vertex, 1] = np.int32(np.rint(y * np.float32(SUBSAMPLES)))
+        inverse_depth[vertex] = inverse if usable else zero
 
 
 @kernel
