@@ -29,9 +29,9 @@ _WAVELENGTHS = (27.0, 10.0, 5.0)
 class Anatomy:
     """Per-vertex fields (vertex,), float32 tensors; mm unless said otherwise.
 
-    points (vertex, 3): the mean shape, origin between the eyes.
-    normals (vertex, 3): its unit normals.
-    strand (vertex, 3): unit tangents along which combed hair lies, from the crown downwards.
+    points (3, vertex): the mean shape, origin between the eyes.
+    normals (3, vertex): its unit normals.
+    strand (3, vertex): unit tangents along which combed hair lies, from the crown downwards.
     is_skin: 1 on skin, 0 on eyeballs.
     eye_angle: degrees from the eye's line of sight, -1 on skin.
     scalp: signed height above the hairline, positive under hair.
@@ -72,7 +72,7 @@ class Anatomy:
 
 
 def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
-    """Measures a head's mean shape (normals: (vertex, 3) of it)."""
+    """Measures a head's mean shape (normals: (3, vertex) of it)."""
     fields = {name: field.astype(np.float64) for name, field in model.fields.items()}
     eye_angle = fields["eye_angle"]
     is_eye = eye_angle >= 0
@@ -85,6 +85,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     hairline = np.interp(around, _HAIRLINE_ANGLE, _HAIRLINE_HEIGHT)
     mouth_y = float(y[fields["lips"] > 0.5].mean())
     brow, brow_along = _brow(x, y, z)
+    outward = normals.double().numpy().T
     rim = np.full(len(mean), np.inf)
     for eye in (left, is_eye & ~left):
         centre = _sphere_centre(mean[eye])
@@ -95,9 +96,9 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     front = _ramp(z, 20.0, 60.0)
     upper = _ramp(y, -2.0, 2.0)
     arrays = {
-        "points": points,
-        "normals": normals.double().numpy(),
-        "strand": _strands(points, normals.double().numpy()),
+        "points": points.T,
+        "normals": outward.T,
+        "strand": _strands(points, outward).T,
         "is_skin": ~is_eye,
         "eye_angle": eye_angle,
         "scalp": np.where(is_eye, -99.0, y - hairline),
@@ -125,7 +126,12 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "occlusion": fields["occlusion"],
         "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }
-    return Anatomy(**{name: torch.from_numpy(a.astype(np.float32)) for name, a in arrays.items()})
+    return Anatomy(
+        **{
+            name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+            for name, array in arrays.items()
+        }
+    )
 
 
 def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:

@@ -76,7 +76,7 @@ class Generation:
             licence=source.model.licence,
         )
         self.workers = workers or cpus()
-        self._maker = Maker(config, self.header, out, model_path, open_source)
+        self.maker = Maker(config, self.header, out, model_path, open_source)
         self._known()
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class Generation:
         if not missing:
             return 0.0
         kinds = len(FACTORS)
-        (each,) = map_unordered(self._maker.seconds, [Slot(SPLITS[0], 0, 0, kinds)], workers=1)
+        (each,) = map_unordered(self.maker.seconds, [Slot(SPLITS[0], 0, 0, kinds)], workers=1)
         groups = sum(slot.groups for slot in missing)
         return each / kinds * groups / min(self.workers, cpus(), len(missing))
 
@@ -127,7 +127,7 @@ class Generation:
             tasks = [(slot, known.get(slot.file)) for slot in self.slots]
             entries = {}
             try:
-                shards = map_unordered(self._maker.make, tasks, self.workers)
+                shards = map_unordered(self.maker.make, tasks, self.workers)
                 with contextlib.closing(shards):
                     for shard in shards:
                         entries[shard.entry.file] = shard.entry

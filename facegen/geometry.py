@@ -7,6 +7,9 @@ with it: the subject's left is at the viewer's right.
 Positive azimuth turns the nose to the viewer's right, positive elevation lifts it: the nose points
 along (cos e sin a, sin e, cos e cos a). The light's azimuth is measured the same way, in the
 camera's frame: from a positive azimuth it shines from the viewer's right, and shadows fall left.
+
+Positions, normals and colours of vertices are tensors (batch, 3, vertex): one plane a coordinate,
+which turns and lights them several times faster than rows of three would.
 """
 
 import warnings
@@ -51,12 +54,12 @@ def direction(azimuth: Tensor, elevation: Tensor) -> Tensor:
 
 
 def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
-    """Camera-frame vertices (batch, vertex, 3) in mm to (batch, vertex, 3) screen coordinates.
+    """Camera-frame vertices (batch, 3, vertex) in mm to (batch, vertex, 3) screen coordinates.
 
     x to the right and y down in units of samples of a picture `samples` wide and high, its top left
     corner being (0, 0); z is the depth: the distance in mm along the camera's axis.
     """
-    x, y, z = vertices.unbind(-1)
+    x, y, z = vertices.unbind(1)
     depth = camera.distance - z
     scale = (0.5 * samples * camera.distance / camera.half_height) / depth
     return torch.stack([0.5 * samples + x * scale, 0.5 * samples - y * scale, depth], dim=-1)
@@ -83,9 +86,11 @@ class VertexNormals:
         self._faces = faces.long()
 
     def __call__(self, vertices: Tensor) -> Tensor:
-        """Unit normals (batch, vertex, 3) of vertices (batch, vertex, 3), by faces' area."""
+        """Unit normals (batch, 3, vertex) of vertices (batch, 3, vertex), weighted by area."""
         # Vertices lead here: a face then gathers three contiguous rows for the whole batch.
-        a, b, c = vertices.transpose(0, 1).contiguous()[self._faces].unbind(1)
+        rows = vertices.flatten(0, 1).T.contiguous()
+        a, b, c = rows[self._faces].unflatten(2, (-1, 3)).unbind(1)
         face_normals = torch.linalg.cross(b - a, c - a)
         summed = self._faces_at_vertex.to(vertices) @ face_normals.flatten(1)
-        return torch.nn.functional.normalize(summed.unflatten(1, (-1, 3)).transpose(0, 1), dim=-1)
+        planes = summed.T.contiguous().unflatten(0, (-1, 3))
+        return torch.nn.functional.normalize(planes, dim=1)

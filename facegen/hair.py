@@ -8,15 +8,15 @@ from facegen.appearance import Appearance
 
 
 def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Displacements (batch, vertex, 3) in mm, head frame, that give hair and beard their volume."""
+    """Displacements (batch, 3, vertex) in mm, head frame, that give hair and beard their volume."""
     depth = _depth(anatomy, person)
-    top = _ramp(anatomy.points[:, 1], 20.0, 75.0)
+    top = _ramp(anatomy.points[1], 20.0, 75.0)
     front = top * _ramp(anatomy.around, 75.0, 30.0)
     side = 1 - top
     thickness = person.volume[:, None] * top + person.sides[:, None] * side
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
-    across = (anatomy.points[:, 0] - person.part[:, None]) / 7.0
+    across = (anatomy.points[0] - person.part[:, None]) / 7.0
     groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
     thickness = thickness * (1 - 0.55 * groove)
     # At the forehead hair rises within a few mm, at the nape it tapers.
@@ -25,7 +25,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
     beard = _ramp(anatomy.beard, 0.0, 16.0) * person.beard_length[:, None]
-    return (push + lift + beard)[..., None] * anatomy.normals
+    return (push + lift + beard)[:, None] * anatomy.normals
 
 
 def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -55,19 +55,18 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 
 def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Linear reflectance (batch, vertex, 3) of whatever hair grows at each vertex."""
+    """Linear reflectance (batch, 3, vertex) of whatever hair grows at each vertex."""
     on_face = torch.maximum(_ramp(anatomy.brow, -8.0, -4.0), anatomy.lash)
-    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.beard, -6.0, 0.0))[:, None]
-    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0)[:, None])
-    colour = person.hair_colour[:, None] + on_face * (
-        person.brow_colour - person.hair_colour
-    ).unsqueeze(1)
+    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.beard, -6.0, 0.0))
+    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0))
+    change = person.brow_colour - person.hair_colour
+    colour = person.hair_colour[..., None] + on_face * change[..., None]
     # Locks: slow waves around the crown, so that a head of hair is not one flat tone.
-    turn = torch.atan2(anatomy.points[:, 0], anatomy.points[:, 2] + 35.0)
+    turn = torch.atan2(anatomy.points[0], anatomy.points[2] + 35.0)
     wave = torch.sin(13.0 * turn + person.mottle[:, :1]) + torch.sin(
-        29.0 * turn + 0.05 * anatomy.points[:, 1] + person.mottle[:, 1:2]
+        29.0 * turn + 0.05 * anatomy.points[1] + person.mottle[:, 1:2]
     )
-    return colour * (1 + 0.10 * wave[..., None])
+    return colour * (1 + 0.10 * wave[:, None])
 
 
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -86,7 +85,7 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:
     """1 where hair still grows .. 0 on a bald top; the wreath at the sides stays longest."""
-    height = _ramp(anatomy.points[:, 1] + 0.25 * anatomy.points[:, 2], 5.0, 60.0)
+    height = _ramp(anatomy.points[1] + 0.25 * anatomy.points[2], 5.0, 60.0)
     return 1 - (1 - person.crown[:, None]) * height
 
 
@@ -96,5 +95,5 @@ def _ramp(value: Tensor, start: float, stop: float, scale: Tensor | float = 1.0)
 
 
 def _bump(points: Tensor, centre: tuple[float, float, float], radius: float) -> Tensor:
-    squared = ((points - torch.tensor(centre)) ** 2).sum(dim=1)
+    squared = ((points - torch.tensor(centre)[:, None]) ** 2).sum(dim=0)
     return torch.exp(-squared / radius**2)

@@ -43,8 +43,8 @@ class RenderSettings:
 class People:
     """A batch of people as light and camera find them, in the head's own frame.
 
-    vertices (batch, vertex, 3): mm, hair included. normals (batch, vertex, 3): unit.
-    skin, hair (batch, vertex, 3): linear reflectance of the two layers, 0..1.
+    vertices (batch, 3, vertex): mm, hair included. normals (batch, 3, vertex): unit.
+    skin, hair (batch, 3, vertex): linear reflectance of the two layers, 0..1.
     covered (batch, vertex): how much hair hides the skin, before it is clamped to 0..1.
     gloss, exposure (batch,): factors of the specular reflection and of the whole picture.
     """
@@ -70,8 +70,8 @@ class Renderer:
         self.model = model
         self.settings = settings or RenderSettings()
         self.faces = torch.from_numpy(model.faces)
-        self._mean = torch.from_numpy(model.mean)
-        self._basis = torch.from_numpy(model.basis).flatten(1)
+        self._mean = torch.from_numpy(model.mean).T.contiguous()
+        self._basis = torch.from_numpy(model.basis).mT.flatten(1)
         self._normals = VertexNormals(self.faces, len(model.mean))
         self._anatomy = survey(model, self._normals(self._mean[None])[0])
         self._wet = 1 - self._anatomy.is_skin
@@ -80,7 +80,7 @@ class Renderer:
         """Decodes identity coefficients (batch, model.identity_size)."""
         shape, coefficients = identity.split([len(self.model.basis), len(APPEARANCE)], dim=1)
         appearance = describe(shape, coefficients)
-        vertices = self._mean + (shape @ self._basis).unflatten(1, (-1, 3))
+        vertices = self._mean + (shape @ self._basis).unflatten(1, (3, -1))
         vertices = vertices + displace(self._anatomy, appearance)
         return People(
             vertices=vertices,
@@ -109,8 +109,8 @@ class Renderer:
         cast shadow falls count as fixed.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
-        turn = rotation(azimuth, elevation).transpose(1, 2)
-        vertices, normals = people.vertices @ turn, people.normals @ turn
+        turn = rotation(azimuth, elevation)
+        vertices, normals = turn @ people.vertices, turn @ people.normals
         light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
         visible = (
             key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
@@ -119,18 +119,18 @@ class Renderer:
             normals, light, visible, self._anatomy.occlusion, settings.lights
         )
         key, around = key * people.exposure[:, None], around * people.exposure[:, None]
-        strand = self._anatomy.strand @ turn
+        strand = turn @ self._anatomy.strand
         skin = display(
             shade_skin(people.skin, normals, light, key, around, people.gloss[:, None], self._wet)
         )
         hair = display(shade_hair(people.hair, strand, light, key, around))
         if not colour:
             skin, hair = gray(skin), gray(hair)
-        covered = people.covered.expand(len(skin), -1)[..., None]
+        covered = people.covered.expand(len(skin), -1)[:, None]
         screen = project(vertices, settings.camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
-        layers = torch.cat([skin, hair, covered], dim=-1)
-        channels = skin.shape[-1]
+        layers = torch.cat([skin, hair, covered], dim=1).mT.contiguous()
+        channels = skin.shape[1]
         below, above, share = interpolate(layers, screen, self.faces, fragments).split(
             [channels, channels, 1], dim=-1
         )

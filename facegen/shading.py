@@ -41,12 +41,12 @@ def irradiance(
 ) -> tuple[Tensor, Tensor]:
     """Light received from the key and from everywhere else, (batch, vertex) each.
 
-    normals (batch, vertex, 3), light (batch, 3): unit vectors of the camera's frame.
+    normals (batch, 3, vertex), light (batch, 3): unit vectors of the camera's frame.
     visible: the share of the key light that reaches each vertex, or None where nothing casts.
     occlusion (vertex,): the share of the sky in view.
     """
     key = ((_dot(normals, light) + _WRAP) / (1 + _WRAP)).clamp(min=0) * lights.key
-    up, front = normals[..., 1], normals[..., 2]
+    up, front = normals[:, 1], normals[:, 2]
     sky = lights.sky * (0.5 * (1 + lights.ground) + 0.5 * (1 - lights.ground) * up)
     around = occlusion * (sky + lights.fill * front.clamp(min=0))
     return (key if visible is None else key * visible), around
@@ -61,26 +61,26 @@ def shade_skin(
     gloss: Tensor,
     wet: Tensor,
 ) -> Tensor:
-    """Diffuse and Blinn-Phong reflection (batch, vertex, 3); wet (vertex,) is 1 on eyeballs."""
+    """Diffuse and Blinn-Phong reflection (batch, 3, vertex); wet (vertex,) is 1 on eyeballs."""
     half = torch.nn.functional.normalize(light + torch.tensor([0.0, 0.0, 1.0]).to(light), dim=-1)
     highlight = _dot(normals, half).clamp(min=1e-4)
     lit = key / (0.2 + key)
     dry = _SPECULAR * gloss * highlight**_SHININESS
     shine = dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)
-    return albedo * (key + around)[..., None] + (shine * lit)[..., None]
+    return albedo * (key + around)[:, None] + (shine * lit)[:, None]
 
 
 def shade_hair(
     colour: Tensor, strand: Tensor, light: Tensor, key: Tensor, around: Tensor
 ) -> Tensor:
-    """Hair (batch, vertex, 3): a strand shines where its tangent is across the half vector.
+    """Hair (batch, 3, vertex): a strand shines where its tangent is across the half vector.
 
-    colour (batch, vertex, 3): reflectance. strand (batch, vertex, 3): unit tangents. Source: Kajiya & Kay 1989.
+    colour (batch, 3, vertex): reflectance. strand (batch, 3, vertex): unit tangents. Source: Kajiya & Kay 1989.
     """
     half = torch.nn.functional.normalize(light + torch.tensor([0.0, 0.0, 1.0]).to(light), dim=-1)
     across = (1 - _dot(strand, half) ** 2).clamp(min=1e-4).sqrt()
     shine = _HAIR_SPECULAR * across**_HAIR_SHININESS * (key + 0.3 * around)
-    return (key + around)[..., None] * colour + shine[..., None] * (0.25 + colour)
+    return (key + around)[:, None] * colour + shine[:, None] * (0.25 + colour)
 
 
 def display(linear: Tensor) -> Tensor:
@@ -89,10 +89,10 @@ def display(linear: Tensor) -> Tensor:
 
 
 def gray(picture: Tensor) -> Tensor:
-    """RGB picture values (..., 3) to gray (..., 1)."""
-    return picture @ torch.tensor(LUMA).to(picture)[:, None]
+    """RGB picture values (batch, 3, vertex) to gray (batch, 1, vertex)."""
+    return torch.tensor([LUMA]).to(picture) @ picture
 
 
 def _dot(vectors: Tensor, direction: Tensor) -> Tensor:
-    """(batch, vertex, 3) and (batch, 3) to (batch, vertex)."""
-    return (vectors @ direction[..., None])[..., 0]
+    """(batch, 3, vertex) and (batch, 3) to (batch, vertex)."""
+    return (direction[:, None] @ vectors)[:, 0]

@@ -17,22 +17,22 @@ _BIAS_MM = 2.2
 def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor) -> Tensor:
     """The share of the key light that reaches each vertex: (batch, vertex), 0..1, no gradient.
 
-    vertices, normals (batch, vertex, 3) and light (batch, 3) in the camera's frame. The edge of a
+    vertices, normals (batch, 3, vertex) and light (batch, 3) in the camera's frame. The edge of a
     shadow is about three samples of the map wide, 7 mm: a window rather than the sun.
     """
     up = torch.tensor([0.0, 1.0, 0.0]).to(light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)
-    axes = torch.stack([right, -above, -light], dim=-1)
+    axes = torch.stack([right, -above, -light], dim=1)
     scale = 0.5 * _SAMPLES / _REACH_MM
     shift = torch.tensor([0.5 * _SAMPLES, 0.5 * _SAMPLES, 2 * _REACH_MM + 400.0]).to(light)
-    stretch = torch.tensor([scale, scale, 1.0]).to(light)
-    seen = (vertices @ axes).detach() * stretch + shift
-    offset = ((vertices + _BIAS_MM * normals) @ axes).detach() * stretch + shift
-    depth = rasterize(seen, faces, _SAMPLES, _SAMPLES).depth
-    share = torch.empty(seen.shape[:2])
+    axes = (axes * torch.tensor([[scale], [scale], [1.0]]).to(light)).detach()
+    seen = axes @ vertices.detach() + shift[:, None]
+    receivers = seen + _BIAS_MM * (axes @ normals.detach())
+    depth = rasterize(seen.mT.contiguous(), faces, _SAMPLES, _SAMPLES).depth
+    share = seen.new_empty(len(seen), seen.shape[2])
     for image in range(len(seen)):
-        _filter(offset[image].numpy(), depth[image].numpy(), share[image].numpy())
+        _filter(receivers[image].numpy(), depth[image].numpy(), share[image].numpy())
     return share
 
 
@@ -42,8 +42,8 @@ def _filter(
 ) -> None:
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
-    for v in range(len(receivers)):
-        x, y, z = receivers[v, 0] - 0.5, receivers[v, 1] - 0.5, receivers[v, 2]
+    for v in range(receivers.shape[1]):
+        x, y, z = receivers[0, v] - 0.5, receivers[1, v] - 0.5, receivers[2, v]
         column, row = int(np.floor(x)), int(np.floor(y))
         if column < 1 or row < 1 or column > width - 3 or row > height - 3:
             share[v] = 1.0

@@ -19,13 +19,13 @@ _MOUTH = (0.10, 0.035, 0.03)
 
 
 def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Linear reflectance (batch, vertex, 3) of skin, eyes and clothes, 0..1, without hair."""
+    """Linear reflectance (batch, 3, vertex) of skin, eyes and clothes, 0..1, without hair."""
     melanin, haemoglobin = _pigments(anatomy, person)
-    density = melanin[..., None] * _rgb(_MELANIN) + haemoglobin[..., None] * _rgb(_HAEMOGLOBIN)
+    density = melanin[:, None] * _rgb(_MELANIN) + haemoglobin[:, None] * _rgb(_HAEMOGLOBIN)
     colour = _rgb(_BASE) * torch.exp(-density)
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
-    return _mix(colour, person.cloth[:, None], (4.0 * anatomy.cloth + 0.5).clamp(0, 1))
+    return _mix(colour, person.cloth[..., None], (4.0 * anatomy.cloth + 0.5).clamp(0, 1))
 
 
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
@@ -37,13 +37,13 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
-    freckled = torch.exp(-(((anatomy.points[:, 1] + 25.0) / 30.0) ** 2)) * (anatomy.points[:, 2] > 25)
+    freckled = torch.exp(-(((anatomy.points[1] + 25.0) / 30.0) ** 2)) * (anatomy.points[2] > 25)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
     melanin = melanin + 0.30 * spots * freckled * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
-    offset = anatomy.points[:, None, :2] - person.mole[None]
-    mole = torch.exp(-(offset**2).sum(-1).T / 1.8) * (anatomy.points[:, 2] > 40)
+    offset = anatomy.points[:2] - person.mole[..., None]
+    mole = torch.exp(-(offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
     melanin = melanin + 0.6 * mole
 
     haemoglobin = person.haemoglobin[:, None] * (
@@ -56,14 +56,14 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
 
 
 def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Reflectance (batch, vertex, 3) of the eyeballs by the angle from the line of sight."""
-    angle = anatomy.eye_angle[:, None]
+    """Reflectance (batch, 3, vertex) of the eyeballs by the angle from the line of sight."""
+    angle = anatomy.eye_angle
     spoke = 1 + 0.16 * torch.sin(0.9 * angle) + 0.25 * ((angle - 14.0) / 10.0)
-    iris = person.iris[:, None] * spoke.clamp(0.5, 1.6)
+    iris = person.iris[..., None] * spoke.clamp(0.5, 1.6)
     eye = torch.where(angle < 8.7, _rgb(_PUPIL), iris)
-    limbus = 0.35 * person.iris[:, None]
+    limbus = 0.35 * person.iris[..., None]
     eye = torch.where(angle > 21.5, limbus, eye)
-    pink = ((angle - 32.0) / 40.0).clamp(0, 1) * torch.tensor([0.06, 0.20, 0.20])
+    pink = ((angle - 32.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.20, 0.20))
     return torch.where(angle > 23.3, _rgb(_SCLERA) - pink, eye)
 
 
@@ -74,8 +74,10 @@ def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
 
 
 def _rgb(values: tuple[float, float, float]) -> Tensor:
-    return torch.tensor(values)
+    """Three constants as a column (3, 1), to go with planes."""
+    return torch.tensor(values)[:, None]
 
 
 def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:
-    return below + share[..., None] * (above - below)
+    """share (vertex,) of one colour over another, (batch, 3, vertex)."""
+    return below + share * (above - below)

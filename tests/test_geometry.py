@@ -32,7 +32,7 @@ def test_rotations_are_rotations() -> None:
 def test_the_camera_shows_half_height_at_the_origin() -> None:
     camera = Camera(distance=1000.0, half_height=100.0)
     points = torch.tensor([[[0.0, 100.0, 0.0], [100.0, 0.0, 0.0], [100.0, 0.0, 500.0]]])
-    screen = project(points, camera, 200)[0]
+    screen = project(points.mT, camera, 200)[0]
     torch.testing.assert_close(screen[0], torch.tensor([100.0, 0.0, 1000.0]))
     torch.testing.assert_close(screen[1], torch.tensor([200.0, 100.0, 1000.0]))
     assert screen[2, 0] == 300.0, "what is half as far away looks twice as large"
@@ -48,14 +48,14 @@ def test_normals_of_a_sphere_are_its_radii() -> None:
         step = catmull_clark(quads, len(vertices))
         vertices, quads = step.operator @ vertices, step.quads
         vertices /= np.linalg.norm(vertices, axis=1, keepdims=True)
-    points = torch.from_numpy(vertices)[None].float()
+    points = torch.from_numpy(vertices.T)[None].float()
     normals = VertexNormals(_triangles(quads), len(vertices))(points)
-    assert (normals * points).sum(-1).min() > 0.995
+    assert (normals * points).sum(1).min() > 0.995
 
 
 def test_normals_have_gradients() -> None:
     compute = VertexNormals(_triangles(CUBE_QUADS), len(CUBE))
-    points = torch.from_numpy(CUBE)[None].requires_grad_()
+    points = torch.from_numpy(CUBE.T.copy())[None].requires_grad_()
     assert torch.autograd.gradcheck(compute, (points,))
 
 

@@ -39,8 +39,8 @@ def nose_tip(renderer, person, azimuth, elevation):
     """Where (x, y) the most protruding vertex of the turned head lies on the picture."""
     people = renderer.people(torch.from_numpy(person[None]))
     nose = int(renderer.model.mean[:, 2].argmax())
-    turn = rotation(torch.tensor([azimuth]), torch.tensor([elevation])).transpose(1, 2)
-    screen = project(people.vertices @ turn, renderer.settings.camera, SIZE)
+    turn = rotation(torch.tensor([azimuth]), torch.tensor([elevation]))
+    screen = project(turn @ people.vertices, renderer.settings.camera, SIZE)
     return screen[0, nose, :2].tolist()
 
 
@@ -176,7 +176,7 @@ def test_gradient_of_shape_and_albedo(head, problem, what) -> None:
     gradient = torch.autograd.grad(loss(value), value)[0]
     generator = torch.Generator().manual_seed(0)
     direction = (
-        torch.from_numpy(head.basis[6])[None]
+        torch.from_numpy(head.basis[6].T.copy())[None]
         if what == "vertices"
         else 0.1 * torch.rand(value.shape, generator=generator)
     )

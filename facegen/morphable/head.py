@@ -50,7 +50,7 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
 
 def _occlusion(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float32]:
     points, triangles = torch.from_numpy(vertices).float(), torch.from_numpy(faces)
-    normals = VertexNormals(triangles, len(points))(points[None])[0]
+    normals = VertexNormals(triangles, len(points))(points.T[None])[0].T
     return ambient_occlusion(points, normals, triangles)
 
 
