@@ -10,7 +10,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 
-_BASE = (0.92, 0.76, 0.66)
+_BASE = (0.87, 0.70, 0.60)
 _MELANIN = (1.75, 2.35, 2.85)
 _HAEMOGLOBIN = (0.18, 1.00, 0.80)
 _SCLERA = (0.80, 0.77, 0.74)
