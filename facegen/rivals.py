@@ -61,8 +61,8 @@ class _Shading:
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
-        batch = torch.from_numpy(vertices)[None]
-        cosine = (self._normals(batch) @ self._light).clamp(min=0)
+        batch = torch.from_numpy(vertices).T[None]
+        cosine = (self._light @ self._normals(batch)).clamp(min=0)
         screen = project(batch, self._view.camera, self._view.size)
         return screen, (AMBIENT + DIFFUSE * cosine)[..., None]
 

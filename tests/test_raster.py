@@ -1,6 +1,7 @@
 """The rasterizer's rules, each backend against the reference, and known pictures."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -275,6 +276,15 @@ def test_threads_do_not_change_the_bits() -> None:
         numba.set_num_threads(threads)
     assert torch.equal(results[0].face_id, results[-1].face_id)
     assert torch.equal(results[0].depth, results[-1].depth)
+
+
+def test_threads_of_python_may_rasterize_at_the_same_time() -> None:
+    screen, faces = SCENES["batch"]
+    alone = rasterize(screen, faces, HEIGHT, WIDTH)
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(rasterize, screen, faces, HEIGHT, WIDTH) for _ in range(16)]
+    for job in jobs:
+        assert_same(job.result(), alone)
 
 
 @pytest.mark.parametrize(
