@@ -1,0 +1,233 @@
+"""Checkpoints: weights and optimiser as safetensors, the rest as JSON, every byte under a SHA-256.
+
+A run's folder holds config.json (the configuration and the data set) and, for the newest steps,
+step-N.safetensors and step-N.json. The JSON is written last and holds the digest of the tensors and
+of itself, so a checkpoint is either whole or not there. No pickles are read or written.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from dcign.config import TrainConfig
+from dcign.models.network import Network
+from facegen.errors import UserError
+from facegen.files import write_atomic
+
+SCHEMA = 1
+CONFIG = "config.json"
+KEPT = 2
+"""Checkpoints kept of a run: the newest, and one in case that is damaged."""
+
+Tensors = dict[str, Tensor]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made from; config.json.
+
+    data_path: the data set's folder, data_fingerprint: its content's (facegen.shards.Dataset).
+    """
+
+    config: TrainConfig
+    data_path: str
+    data_fingerprint: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "config": self.config.to_json(),
+            "data_path": self.data_path,
+            "data_fingerprint": self.data_fingerprint,
+        }
+
+    @classmethod
+    def from_json(cls, tree: dict[str, Any]) -> "Settings":
+        """The inverse of to_json; raises KeyError, TypeError or UserError on anything else."""
+        config = TrainConfig.from_json(tree["config"])
+        return cls(config, str(tree["data_path"]), str(tree["data_fingerprint"]))
+
+    def same_run(self, other: "Settings") -> bool:
+        """Whether both make the same weights, apart from how long they train."""
+        config = replace(other.config, steps=self.config.steps)
+        return (self.config, self.data_fingerprint) == (config, other.data_fingerprint)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run behind a step.
+
+    step: updates done. weights: the network's. optimiser: Adam's, `parameter/moment`.
+    """
+
+    step: int
+    settings: Settings
+    weights: Tensors
+    optimiser: Tensors
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network, as evaluation and sweeps take it.
+
+    network: on the CPU, in evaluation mode, frozen. step: updates that made it.
+    data_path, data_fingerprint: the data set it was trained on.
+    """
+
+    network: Network
+    config: TrainConfig
+    step: int
+    path: Path
+    data_path: str
+    data_fingerprint: str
+
+
+def load_run(path: str | Path) -> Run:
+    """The newest sound checkpoint of the run in a folder.
+
+    Raises UserError when there is no run, or none of its checkpoints can be trusted.
+    """
+    folder = Path(path)
+    settings = load_settings(folder)
+    if settings is None:
+        raise UserError(
+            f"{folder}: no run here (no {CONFIG}); train one with "
+            f"`python cli.py train --run {folder.name}`"
+        )
+    found = load_newest(folder, settings)
+    if found is None:
+        raise UserError(
+            f"{folder}: this run has no checkpoint yet; go on with "
+            f"`python cli.py train --run {folder.name}`"
+        )
+    network = Network(settings.config.network)
+    network.load_state_dict(found.weights)
+    network.eval().requires_grad_(False)
+    kept = found.settings
+    return Run(network, kept.config, found.step, folder, settings.data_path, kept.data_fingerprint)
+
+
+def load_settings(folder: Path) -> Settings | None:
+    """A run's config.json, None when there is none; raises UserError when it is not ours."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return None
+    try:
+        return Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
+        raise UserError(
+            f"{path}: not the configuration of a run; restore it, or train under another --run"
+        ) from error
+
+
+def save_settings(folder: Path, settings: Settings) -> None:
+    """Write config.json; raises OSError."""
+    text = json.dumps(settings.to_json(), indent=1) + "\n"
+    write_atomic(folder / CONFIG, text.encode())
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically, then remove all but the newest KEPT; raises OSError."""
+    stem = folder / f"step-{checkpoint.step:08d}"
+    tensors = {f"weights/{name}": tensor for name, tensor in checkpoint.weights.items()}
+    tensors |= {f"optimiser/{name}": tensor for name, tensor in checkpoint.optimiser.items()}
+    data = save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    state = {
+        "schema": SCHEMA,
+        "step": checkpoint.step,
+        "settings": checkpoint.settings.to_json(),
+        "tensors_sha256": hashlib.sha256(data).hexdigest(),
+    }
+    write_atomic(stem.with_suffix(".safetensors"), data)
+    write_atomic(stem.with_suffix(".json"), _sealed(state).encode())
+    # What is newer than this one was passed over as damaged. The JSON goes first: without it the
+    # tensors are no checkpoint.
+    states = sorted(folder.glob("step-*.json"))
+    here = states.index(stem.with_suffix(".json"))
+    for old in states[: max(0, here + 1 - KEPT)] + states[here + 1 :]:
+        old.unlink(missing_ok=True)
+    for tensor_file in folder.glob("step-*.safetensors"):
+        if not tensor_file.with_suffix(".json").exists():
+            tensor_file.unlink(missing_ok=True)
+
+
+def load_newest(folder: Path, settings: Settings) -> Checkpoint | None:
+    """The newest sound checkpoint in a run's folder; None when none was ever finished.
+
+    A damaged one is passed over with a warning. Raises UserError when all are damaged, or when one
+    belongs to another run than settings say.
+    """
+    complaints = []
+    for path in sorted(folder.glob("step-*.json"), reverse=True):
+        try:
+            found = _load(path)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, UserError) as error:
+            complaints.append(f"{path}: damaged ({' '.join(str(error).split())[:100]})")
+            continue
+        _check_belongs(path, found, settings)
+        for complaint in complaints:
+            log.warning("%s; taking that of step %d", complaint, found.step)
+        return found
+    if complaints:
+        raise UserError(
+            f"{complaints[0]}, and no older one is sound; remove {folder} and train again"
+        )
+    return None
+
+
+def _load(path: Path) -> Checkpoint:
+    """Read a checkpoint; raises many things when it is damaged."""
+    state = _unsealed(path.read_text(encoding="utf-8"))
+    if state["schema"] != SCHEMA or path.stem != f"step-{state['step']:08d}":
+        raise ValueError("another version's, or renamed")
+    data = path.with_suffix(".safetensors").read_bytes()
+    if hashlib.sha256(data).hexdigest() != state["tensors_sha256"]:
+        raise ValueError(f"the checksum of {path.stem}.safetensors is wrong")
+    parts: dict[str, Tensors] = {"weights": {}, "optimiser": {}}
+    for name, tensor in load(data).items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = tensor
+    settings = Settings.from_json(state["settings"])
+    return Checkpoint(state["step"], settings, parts["weights"], parts["optimiser"])
+
+
+def _check_belongs(path: Path, found: Checkpoint, settings: Settings) -> None:
+    """Raise UserError unless a checkpoint is one of this run."""
+    with torch.device("meta"):
+        expected = Network(settings.config.network).state_dict()
+    fits = {k: v.shape for k, v in expected.items()} == {
+        k: v.shape for k, v in found.weights.items()
+    }
+    if not (fits and found.settings.same_run(settings)):
+        theirs, ours = found.settings.config, settings.config
+        raise UserError(
+            f"{path}: of another run (preset {theirs.preset}, seed {theirs.seed}, data "
+            f"{found.settings.data_fingerprint}) than {CONFIG} beside it (preset {ours.preset}, "
+            f"seed {ours.seed}, data {settings.data_fingerprint}); remove it, or put it back where "
+            "it came from"
+        )
+
+
+def _sealed(state: dict[str, Any]) -> str:
+    """JSON with the digest of the rest as its last field."""
+    return json.dumps({**state, "sha256": _digest(state)}, indent=1) + "\n"
+
+
+def _unsealed(text: str) -> dict[str, Any]:
+    """The inverse of _sealed; raises ValueError, KeyError or TypeError when a byte has changed."""
+    state: dict[str, Any] = json.loads(text)
+    if state.pop("sha256") != _digest(state):
+        raise ValueError("its checksum is wrong")
+    return state
+
+
+def _digest(state: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

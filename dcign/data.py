@@ -1,0 +1,196 @@
+"""From the shards to what the network reads: draws of mini-batches, areas averaged, read ahead."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dcign.config import TrainConfig
+from facegen.errors import UserError
+from facegen.latents import FACTORS
+from facegen.shards import Dataset
+
+AHEAD = 2
+"""Batches read in advance."""
+
+RESIDENT_SHARE = 0.5
+"""The part of a GPU's free memory that the data set may take to live there."""
+
+BATCHES, NOISE = 0, 1
+"""What a random stream is for."""
+
+Item = TypeVar("Item")
+
+
+def stream(seed: int, purpose: int, step: int) -> np.random.Generator:
+    """A counter-based stream: its numbers depend on these three alone, so resuming is exact."""
+    return np.random.Generator(np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, step]))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which images a step sees.
+
+    group_id (group,): mini-batches of the training split. factor_id (group,): what varies in each.
+    sample (group, sample): the images taken of each.
+    """
+
+    group_id: NDArray[np.int64]
+    factor_id: NDArray[np.int64]
+    sample: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A step's images, and where they come from."""
+
+    images: Float[Tensor, "group sample height width"]
+    draw: Draw
+
+
+class Batches:
+    """The training mini-batches of a data set as a configuration draws them: one Batch a step.
+
+    The kind of each mini-batch is drawn by config.ratio, then one of that kind uniformly, both with
+    replacement. On a GPU the data set lives there as bytes when it fits.
+    """
+
+    def __init__(self, dataset: Dataset, config: TrainConfig, device: torch.device) -> None:
+        """Raise UserError when the network cannot learn from this data set."""
+        self.dataset = dataset
+        self.config = config
+        self.device = device
+        _check_fits(dataset, config)
+        factor_ids = dataset.factor_ids("train")
+        self._of_kind = [np.flatnonzero(factor_ids == kind) for kind in range(len(FACTORS))]
+        self._shares = np.array(config.ratio) / sum(config.ratio)
+        for kind, groups, share in zip(FACTORS, self._of_kind, self._shares, strict=True):
+            if share and not len(groups):
+                raise UserError(
+                    f"{dataset.path}: no training mini-batch in which {kind} varies, and the ratio "
+                    f"{config.ratio} asks for some; generate more"
+                )
+        self._resident: UInt8[Tensor, "group sample height width"] | None = None
+
+    def draw(self, step: int) -> Draw:
+        """Which mini-batches a step sees, a function of (seed, step)."""
+        random = stream(self.config.seed, BATCHES, step)
+        factor_id = random.choice(len(FACTORS), size=self.config.groups, p=self._shares)
+        group_id = np.array([random.choice(self._of_kind[kind]) for kind in factor_id])
+        size = self.dataset.group_size
+        sample = np.tile(np.arange(size), (self.config.groups, 1))
+        if self.config.samples is not None:
+            sample = random.permuted(sample, axis=1)[:, : self.config.samples]
+        return Draw(group_id, factor_id, sample)
+
+    def load_resident(self) -> None:
+        """Copy the training images to the GPU, if there is one and they fit."""
+        if self.device.type != "cuda":
+            return
+        count, size = self.dataset.group_count("train"), self.dataset.size
+        shape = (count, self.dataset.group_size, size, size)
+        if (
+            np.prod(shape, dtype=np.int64)
+            > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]
+        ):
+            return
+        resident = torch.empty(shape, dtype=torch.uint8, device=self.device)
+        for groups in np.array_split(np.arange(count), max(1, count // 100)):
+            images = self.dataset.read("train", groups).images
+            resident[int(groups[0]) : int(groups[-1]) + 1] = torch.from_numpy(images)
+        self._resident = resident
+
+    def batches(self, steps: range) -> Iterator[Batch]:
+        """The batches of these steps in order, read ahead by a thread unless they live on a GPU."""
+        if self._resident is not None:
+            return map(self.read, steps)
+        return (
+            Batch(batch.images.to(self.device), batch.draw)
+            for batch in prefetched(self.read, steps)
+        )
+
+    def read(self, step: int) -> Batch:
+        """The batch of a step; on the GPU if the data set lives there, else on the CPU."""
+        draw = self.draw(step)
+        if self._resident is None:
+            images = self.dataset.read("train", draw.group_id).images
+            rows = np.arange(len(images))[:, None]
+            pixels = torch.from_numpy(images[rows, draw.sample])
+        else:
+            group, sample = (torch.from_numpy(x) for x in (draw.group_id, draw.sample))
+            pixels = self._resident[group.to(self.device)[:, None], sample.to(self.device)]
+        return Batch(network_input(pixels, self.config.network.image_size), draw)
+
+
+def _check_fits(dataset: Dataset, config: TrainConfig) -> None:
+    """Raise UserError when the network cannot learn from this data set."""
+    size = config.network.image_size
+    if dataset.size < size:
+        raise UserError(
+            f"{dataset.path}: images of {dataset.size}x{dataset.size}, and preset {config.preset} "
+            f"reads {size}x{size}; generate larger ones, or train another preset"
+        )
+    if dataset.factors != FACTORS:
+        raise UserError(
+            f"{dataset.path}: varies {', '.join(dataset.factors)}, and this network is for "
+            f"{', '.join(FACTORS)}; generate another data set"
+        )
+    if config.samples is not None and config.samples > dataset.group_size:
+        raise UserError(
+            f"{dataset.path}: mini-batches of {dataset.group_size}, and {config.samples} images "
+            "of each are asked for"
+        )
+
+
+def network_input(
+    pixels: UInt8[Tensor, "*batch height width"], size: int
+) -> Float[Tensor, "*batch size size"]:
+    """Gray bytes as numbers in [0, 1], averaged over areas to size x size if they are larger."""
+    image = pixels.float() / 255
+    height, width = image.shape[-2:]
+    if (height, width) == (size, size):
+        return image
+    rows, columns = (torch.from_numpy(area_weights(n, size)) for n in (height, width))
+    averaged: Tensor = rows.to(image.device) @ image @ columns.to(image.device).T
+    return averaged
+
+
+def area_weights(source: int, target: int) -> NDArray[np.float32]:
+    """The share (target, source) of each source pixel in a target pixel, along one axis.
+
+    A target pixel covers source / target source pixels and averages them by the length covered.
+    """
+    edges = np.arange(target + 1) * (source / target)
+    start, stop = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(source)
+    covered = np.clip(np.minimum(stop, pixel + 1) - np.maximum(start, pixel), 0, None)
+    weights: NDArray[np.float32] = (covered * (target / source)).astype(np.float32)
+    return weights
+
+
+def prefetched(make: Callable[[int], Item], steps: Iterable[int]) -> Iterator[Item]:
+    """The items make(step) in order, made up to AHEAD in advance by one thread."""
+    pending: deque[Future[Item]] = deque()
+    executor = ThreadPoolExecutor(max_workers=1)
+    try:
+        for step in steps:
+            pending.append(executor.submit(make, step))
+            if len(pending) > AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def noise(config: TrainConfig, step: int, shape: tuple[int, ...]) -> Float[Tensor, "*shape"]:
+    """Standard normal noise (shape) of a step, the same on every device."""
+    values: NDArray[Any] = stream(config.seed, NOISE, step).standard_normal(shape, np.float32)
+    return torch.from_numpy(values)
