@@ -23,17 +23,17 @@ _LEAST = 1e-20
 
 @parallel_kernel
 def forward(
-    attributes: Floats, screen: Floats, faces: Indices, face_id: Ids, image: Floats
+    screen: Floats, attributes: Floats, faces: Indices, face_id: Ids, image: Floats
 ) -> None:
-    """Fill image (batch, height, width, channel); the arguments are those of interpolate."""
+    """Fill image (batch, height, width, channel); the others are as in interpolate."""
     for n in prange(len(screen)):
         _forward_image(attributes[n % len(attributes)], screen[n], faces, face_id[n], image[n])
 
 
 @parallel_kernel
 def backward(
-    attributes: Floats,
     screen: Floats,
+    attributes: Floats,
     faces: Indices,
     face_id: Ids,
     by_image: Floats,

@@ -36,7 +36,7 @@ class _Interpolate(torch.autograd.Function):
         ctx.save_for_backward(attributes, screen, faces, face_id)
         image = attributes.new_empty((*face_id.shape, attributes.shape[2]))
         barycentric.forward(
-            _array(attributes), _array(screen), _indices(faces), _array(face_id), image.numpy()
+            _array(screen), _array(attributes), _indices(faces), _array(face_id), image.numpy()
         )
         return image
 
@@ -50,8 +50,8 @@ class _Interpolate(torch.autograd.Function):
         by_attributes = attributes.new_zeros((batch, vertices if to_attributes else 0, channels))
         by_screen = screen.new_zeros((batch, vertices if to_screen else 0, 3))
         barycentric.backward(
-            _array(attributes),
             _array(screen),
+            _array(attributes),
             _indices(faces),
             _array(face_id),
             _array(by_image),

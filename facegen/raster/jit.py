@@ -6,6 +6,7 @@ backend, with every number of threads and on every processor. Division by zero g
 
 import functools
 import threading
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -30,16 +31,22 @@ def kernel(function: _Function) -> _Function:
 
 
 def parallel_kernel(function: _Function) -> _Function:
-    """Compile so that loops over prange run on thread_count() threads; not to be called by kernels.
+    """Compile a function whose prange loop runs over the items of its first argument.
 
-    Calls from several threads of Python take turns.
+    It takes thread_count() threads, or just the caller's where that or the number of items is 1.
+    Calls from several threads of Python take turns. Kernels must not call it.
     """
-    compile_parallel = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)
-    compiled = compile_parallel(function)
+    on_one_thread = types.FunctionType(function.__code__, function.__globals__)
+    # numba's files of compilations tell functions apart by their names alone.
+    on_one_thread.__qualname__ = f"{function.__qualname__}_on_one_thread"
+    serial = kernel(on_one_thread)
+    parallel = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
 
     @functools.wraps(function)
-    def in_turn(*arguments: Any) -> Any:
+    def run(*arguments: Any) -> Any:
+        if min(thread_count(), len(arguments[0])) <= 1:
+            return serial(*arguments)
         with _one_at_a_time:
-            return compiled(*arguments)
+            return parallel(*arguments)
 
-    return cast(_Function, in_turn)
+    return cast(_Function, run)
