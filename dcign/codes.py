@@ -1,0 +1,154 @@
+"""A split of a data set as a trained network sees it: codes, reconstructions, the truth beside."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dcign.data import network_input
+from dcign.models.network import Network
+from facegen.errors import UserError
+from facegen.latents import LATENTS
+from facegen.shards import Dataset
+
+GROUPS_AT_ONCE = 10
+"""Mini-batches that pass through the network together."""
+
+Track = Callable[[Iterable[Any]], Iterable[Any]]
+"""Wraps a sized iterable of work, to show progress."""
+
+
+def untracked(work: Iterable[Any]) -> Iterable[Any]:
+    """Show nothing."""
+    return work
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Some images, each with its posterior and its truth.
+
+    mean, deviation (image, code): of the posterior. labels (image, latent): columns as
+    facegen.latents.LABELS. factor_id, group_id (image,): what varies in the image's mini-batch, and
+    which that is. scores: by name, a figure for each image (image,).
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    factor_id: NDArray[np.uint8]
+    group_id: NDArray[np.int32]
+    scores: dict[str, NDArray[np.float64]]
+
+    def sampled(self, seed: int = 0) -> NDArray[np.float32]:
+        """One draw from each posterior (image, code)."""
+        return draw(self.mean, self.deviation, np.random.default_rng(seed))
+
+
+Score = Callable[[Network, NDArray[np.float32], "Codes"], dict[str, NDArray[np.float64]]]
+"""What to compute of each image (image, height, width) while it is in memory."""
+
+
+def encode(
+    network: Network,
+    dataset: Dataset,
+    split: str,
+    groups: NDArray[np.int64],
+    score: Score,
+    track: Track = untracked,
+) -> Codes:
+    """The codes of the mini-batches with these numbers; the network runs where its weights are.
+
+    Raises UserError when there are none, or when the data set's images or labels do not fit.
+    """
+    check_readable(network, dataset, split)
+    return join(list(_chunks(network, dataset, split, groups, score, track)))
+
+
+def check_readable(network: Network, dataset: Dataset, split: str) -> None:
+    """Raise UserError when the network cannot read this split."""
+    size = network.config.image_size
+    if not dataset.group_count(split):
+        raise UserError(f"{dataset.path}: no {split} images; make a data set that has some")
+    if dataset.size < size:
+        raise UserError(
+            f"{dataset.path}: {dataset.size}x{dataset.size} pixels, and the network reads "
+            f"{size}x{size}; name a larger data set with --data"
+        )
+    missing = [latent.name for latent in LATENTS if latent.name not in dataset.labels]
+    if missing:
+        raise UserError(f"{dataset.path}: no labels {', '.join(missing)}; name another with --data")
+
+
+def some_groups(dataset: Dataset, split: str, count: int) -> NDArray[np.int64]:
+    """Up to count mini-batches of a split, drawn without replacement, always the same ones."""
+    order = np.random.default_rng(0).permutation(dataset.group_count(split))
+    return np.sort(order[:count])
+
+
+def draw(
+    mean: NDArray[np.float32], deviation: NDArray[np.float32], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Sampled codes, in the shape of mean."""
+    return mean + deviation * random.standard_normal(mean.shape, dtype=np.float32)
+
+
+def decode(network: Network, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logits (image, height, width) of the pictures of codes (image, code)."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        logits: NDArray[np.float32] = (
+            network.decode(torch.from_numpy(codes).to(device)).cpu().numpy()
+        )
+    return logits
+
+
+def posterior(
+    network: Network, images: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation (image, code) of images (image, size, size) in 0..1."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        mean, log_variance = network.encode(torch.from_numpy(images).to(device))
+        return mean.cpu().numpy(), torch.exp(0.5 * log_variance).cpu().numpy()
+
+
+def _chunks(
+    network: Network,
+    dataset: Dataset,
+    split: str,
+    groups: NDArray[np.int64],
+    score: Score,
+    track: Track,
+) -> Iterator[Codes]:
+    columns = [dataset.labels.index(latent.name) for latent in LATENTS]
+    starts = range(0, len(groups), GROUPS_AT_ONCE)
+    for start in track(starts):
+        read = dataset.read(split, groups[start : start + GROUPS_AT_ONCE])
+        pixels = torch.from_numpy(read.images).flatten(0, 1)
+        images = network_input(pixels, network.config.image_size).numpy()
+        codes = Codes(
+            *posterior(network, images),
+            labels=read.labels.reshape(len(images), -1)[:, columns],
+            factor_id=np.repeat(read.factor_id, dataset.group_size),
+            group_id=np.repeat(read.group_id, dataset.group_size),
+            scores={},
+        )
+        codes.scores.update(score(network, images, codes))
+        yield codes
+
+
+def join(parts: list[Codes]) -> Codes:
+    """Several as one."""
+    return Codes(
+        mean=np.concatenate([part.mean for part in parts]),
+        deviation=np.concatenate([part.deviation for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        factor_id=np.concatenate([part.factor_id for part in parts]),
+        group_id=np.concatenate([part.group_id for part in parts]),
+        scores={
+            name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores
+        },
+    )
