@@ -1,7 +1,8 @@
 """From the shards to what the network reads: draws of mini-batches, areas averaged, read ahead."""
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -107,14 +108,14 @@ class Batches:
             resident[int(groups[0]) : int(groups[-1]) + 1] = torch.from_numpy(images)
         self._resident = resident
 
-    def batches(self, steps: range) -> Iterator[Batch]:
+    def batches(self, steps: range) -> Generator[Batch, None, None]:
         """The batches of these steps in order, read ahead by a thread unless they live on a GPU."""
         if self._resident is not None:
-            return map(self.read, steps)
-        return (
-            Batch(batch.images.to(self.device), batch.draw)
-            for batch in prefetched(self.read, steps)
-        )
+            yield from map(self.read, steps)
+            return
+        with contextlib.closing(prefetched(self.read, steps)) as ahead:
+            for batch in ahead:
+                yield Batch(batch.images.to(self.device), batch.draw)
 
     def read(self, step: int) -> Batch:
         """The batch of a step; on the GPU if the data set lives there, else on the CPU."""
@@ -175,7 +176,7 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
     return weights
 
 
-def prefetched(make: Callable[[int], Item], steps: Iterable[int]) -> Iterator[Item]:
+def prefetched(make: Callable[[int], Item], steps: Iterable[int]) -> Generator[Item, None, None]:
     """The items make(step) in order, made up to AHEAD in advance by one thread."""
     pending: deque[Future[Item]] = deque()
     executor = ThreadPoolExecutor(max_workers=1)

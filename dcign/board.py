@@ -1,0 +1,123 @@
+"""What is seen of a run while it trains: statistics as lines and curves, grids of pictures."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from dcign.data import network_input
+from dcign.models.network import Network
+from facegen.files import write_atomic
+from facegen.latents import FACTORS, LATENTS
+from facegen.shards import Dataset
+
+COLUMNS = 10
+"""Pictures in a row of a grid."""
+
+GROUPS_SEEN = 2
+"""Mini-batches of each kind whose codes say how far a unit reaches."""
+
+QUANTILES = (0.02, 0.98)
+"""Ends of a traversal: what the unit really does, where +-3 may be far inside or outside of it."""
+
+
+class Board:
+    """TensorBoard curves and pictures, PNG grids and stats.jsonl of a run that starts at a step."""
+
+    def __init__(self, folder: Path, dataset: Dataset, size: int, start: int) -> None:
+        """Drop what a killed run wrote behind step start, which is going to come again."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.folder = folder
+        self._faces = unseen_faces(dataset, size)
+        self._stats = folder / "stats.jsonl"
+        _trim(self._stats, start)
+        self._lines = open(self._stats, "a", encoding="utf-8")  # noqa: SIM115
+        self._writer = SummaryWriter(str(folder / "board"), purge_step=start + 1)
+        (folder / "samples").mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        self._lines.close()
+        self._writer.close()
+
+    def statistics(self, step: int, values: dict[str, float]) -> None:
+        """One line, and one point on each curve."""
+        self._lines.write(json.dumps({"step": step, **values}) + "\n")
+        self._lines.flush()
+        for name, value in values.items():
+            self._writer.add_scalar(f"train/{name}", value, step)
+
+    def pictures(self, step: int, network: Network) -> None:
+        """Unseen faces above their reconstructions; traversals of the first units."""
+        with torch.no_grad():
+            faces = self._faces.to(next(network.parameters()).device)
+            grids = {
+                "reconstruction": reconstructions(network, faces),
+                "traversal": traversals(network, faces.flatten(0, 1)),
+            }
+        for name, grid in grids.items():
+            png = io.BytesIO()
+            Image.fromarray(grid).save(png, format="PNG")
+            write_atomic(self.folder / "samples" / f"{name}-{step:08d}.png", png.getvalue())
+            self._writer.add_image(name, grid, step, dataformats="HW")
+
+
+def unseen_faces(dataset: Dataset, size: int) -> Float[Tensor, "group sample size size"]:
+    """A few mini-batches of every kind from the test split (training, if there is no other)."""
+    split = "test" if dataset.group_count("test") else "train"
+    kinds = dataset.factor_ids(split)
+    groups = [np.flatnonzero(kinds == kind)[:GROUPS_SEEN] for kind in range(len(FACTORS))]
+    images = dataset.read(split, np.concatenate(groups)).images
+    return network_input(torch.from_numpy(images), size)
+
+
+def reconstructions(
+    network: Network, faces: Float[Tensor, "group sample size size"]
+) -> UInt8[NDArray[np.uint8], "height width"]:
+    """Of every second mini-batch, a row of faces and below it what their mean codes decode to."""
+    seen = faces[::GROUPS_SEEN, :COLUMNS]
+    decoded = torch.sigmoid(network.decode(network.encode(seen).mean))
+    return _grid(torch.stack([seen, decoded], 1).flatten(0, 1))
+
+
+def traversals(
+    network: Network, faces: Float[Tensor, "sample size size"]
+) -> UInt8[NDArray[np.uint8], "height width"]:
+    """The first face with one scalar unit moved over its empirical range, a row for each unit."""
+    codes = network.encode(faces).mean
+    levels = torch.linspace(*QUANTILES, COLUMNS, device=codes.device)
+    moved = codes[0].repeat(len(LATENTS), COLUMNS, 1)
+    for unit in range(len(LATENTS)):
+        moved[unit, :, unit] = torch.quantile(codes[:, unit], levels)
+    return _grid(torch.sigmoid(network.decode(moved)))
+
+
+def _grid(
+    pictures: Float[Tensor, "row column height width"],
+) -> UInt8[NDArray[np.uint8], "rows columns"]:
+    """Pictures in [0, 1] side by side."""
+    rows, columns, height, width = pictures.shape
+    sheet = pictures.permute(0, 2, 1, 3).reshape(rows * height, columns * width)
+    whole: NDArray[np.uint8] = (255 * sheet).round().byte().cpu().numpy()
+    return whole
+
+
+def _trim(path: Path, step: int) -> None:
+    """Keep a file's lines up to a step; a torn last line goes too."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] > step:
+                break
+        except ValueError:
+            break
+        kept.append(line + "\n")
+    write_atomic(path, "".join(kept).encode())

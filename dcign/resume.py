@@ -1,0 +1,61 @@
+"""Going on with a run: what its folder holds, and Adam's state as named tensors."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dcign.checkpoint import CONFIG, Checkpoint, Settings, Tensors, load_newest, load_settings
+from facegen.errors import UserError
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def find_checkpoint(folder: Path, settings: Settings) -> Checkpoint | None:
+    """Where a run stopped, None for a new one; raises UserError when the folder holds another."""
+    known = load_settings(folder)
+    if known is None:
+        if any(folder.glob("step-*")):
+            raise UserError(f"{folder}: checkpoints, but no {CONFIG}; take another --run")
+        return None
+    if not known.same_run(settings):
+        raise UserError(
+            f"{folder}: a run with {_difference(known, settings)}; take another --run for this one"
+        )
+    return load_newest(folder, settings)
+
+
+def _difference(theirs: Settings, ours: Settings) -> str:
+    """The first thing that keeps two runs apart, in words."""
+    if theirs.data_fingerprint != ours.data_fingerprint:
+        return (
+            f"data set {theirs.data_path} ({theirs.data_fingerprint}), not {ours.data_path} "
+            f"({ours.data_fingerprint})"
+        )
+    asked = asdict(replace(ours.config, steps=theirs.config.steps))
+    given = asdict(theirs.config)
+    name = next(name for name in given if given[name] != asked[name])
+    return f"{name} {given[name]}, not {asked[name]}"
+
+
+def optimiser_tensors(network: nn.Module, optimiser: torch.optim.Adam) -> Tensors:
+    """Adam's state, named `parameter/moment`."""
+    return {
+        f"{name}/{moment}": value
+        for name, parameter in network.named_parameters()
+        for moment, value in optimiser.state[parameter].items()
+    }
+
+
+def load_optimiser(network: nn.Module, optimiser: torch.optim.Adam, saved: Tensors) -> None:
+    """Put saved state beside the parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for index, (name, parameter) in enumerate(network.named_parameters()):
+        state[index] = {"step": saved[f"{name}/step"]}
+        for moment in MOMENTS:
+            # The same order of memory as the parameter's, which the fused update relies on.
+            beside = torch.empty_like(parameter, requires_grad=False)
+            state[index][moment] = beside.copy_(saved[f"{name}/{moment}"])
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})

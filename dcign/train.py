@@ -1,0 +1,213 @@
+"""The one training loop: an iterable over its steps that can be stopped, killed and gone on with.
+
+A run is a function of its configuration and its data set: initial weights, draws and noise come
+from streams keyed by (seed, step), so on a CPU a resumed run equals one that was never stopped.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.nn.functional import mse_loss
+
+from dcign.board import Board
+from dcign.checkpoint import Checkpoint, Run, Settings, load_run, save_checkpoint, save_settings
+from dcign.clamp import active_units, clamped_code
+from dcign.config import TrainConfig
+from dcign.data import Batch, Batches, noise
+from dcign.losses import bernoulli_floor, kl_divergence, reconstruction_loss
+from dcign.models.network import Network
+from dcign.resume import find_checkpoint, load_optimiser, optimiser_tensors
+from dcign.stopping import Stop
+from facegen.errors import UserError
+from facegen.files import locked, remove_partial
+from facegen.latents import FACTORS
+from facegen.shards import Dataset
+
+__all__ = ["Record", "Run", "Training", "choose_device", "load_run"]
+
+SAVE_SECONDS = 60.0
+"""How often a checkpoint is written, which changes nothing in the result."""
+
+LOG_STEPS = 20
+"""Steps between two lines of stats.jsonl."""
+
+PICTURES = 20
+"""Grids of pictures in a whole training."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One update, as seen before it.
+
+    step: its number, from 1. reconstruction: nats per image above the least possible.
+    kl: nats per image. psnr: dB, of the decoder's pictures of the clamped codes.
+    gradient: Euclidean norm over all parameters.
+    """
+
+    step: int
+    reconstruction: float
+    kl: float
+    psnr: float
+    gradient: float
+    learning_rate: float
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called auto, cpu or cuda; raises UserError when there is no such one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: PyTorch finds no usable GPU; take --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+class Training:
+    """Trains a network in a run's folder, from where it stopped last: iterates over Records.
+
+    Has a length, the steps still to do. A checkpoint is written every SAVE_SECONDS and at the end.
+    SIGINT, SIGTERM or SIGUSR1 end the iteration behind the present step, saved; `stop.signal` says
+    which it was. On a GPU the network runs in bfloat16 and the losses in float32.
+
+    network, optimiser: their present state. step: updates done.
+    """
+
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, folder: Path, device: torch.device
+    ) -> None:
+        """Write nothing; raise UserError when the folder holds another run, or a damaged one."""
+        self.config = config
+        self.dataset = dataset
+        self.folder = folder
+        self.device = device
+        self.stop = Stop()
+        self.settings = Settings(config, str(dataset.path), dataset.fingerprint)
+        self._batches = Batches(dataset, config, device)
+        found = find_checkpoint(folder, self.settings)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.network = Network(config.network)
+        # Measured on a CPU: the encoder's convolutions are faster with channels innermost.
+        self.network.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(device)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(),
+            betas=(config.beta1, config.beta2),
+            eps=config.eps,
+            fused=True,
+        )
+        self.step = self._saved = found.step if found else 0
+        if found:
+            self.network.load_state_dict(found.weights)
+            load_optimiser(self.network, self.optimiser, found.optimiser)
+
+    def __len__(self) -> int:
+        return max(0, self.config.steps - self.step)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Train; raises UserError when the loss, a gradient or a weight is no longer finite."""
+        if not len(self):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked(self.folder))
+            stack.enter_context(self.stop.heeding())
+            remove_partial(self.folder)
+            save_settings(self.folder, self.settings)
+            size = self.config.network.image_size
+            board = Board(self.folder, self.dataset, size, self.step)
+            stack.callback(board.close)
+            self._batches.load_resident()
+            batches = self._batches.batches(range(self.step, self.config.steps))
+            yield from self._train(stack.enter_context(contextlib.closing(batches)), board)
+
+    def _train(self, batches: Generator[Batch, None, None], board: Board) -> Iterator[Record]:
+        """Run the loop itself."""
+        picture_steps = max(1, self.config.steps // PICTURES)
+        saved_at = time.monotonic()
+        for batch in batches:
+            record = self._update(batch)
+            self.step += 1
+            last = self.step == self.config.steps or self.stop.signal is not None
+            if self.step % LOG_STEPS == 0:
+                values = {k: v for k, v in asdict(record).items() if k != "step"}
+                board.statistics(self.step, values)
+            if last or time.monotonic() - saved_at > SAVE_SECONDS:
+                self.save()
+                saved_at = time.monotonic()
+            if self.step % picture_steps == 0 or self.step == self.config.steps:
+                board.pictures(self.step, self.network)
+            yield record
+            if last:
+                return
+
+    def _update(self, batch: Batch) -> Record:
+        """One step of Adam on the bound, summed over pixels and images."""
+        config, images = self.config, batch.images
+        factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device)
+        active = active_units(factor_id, config.network.code_size)
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+        with half:
+            posterior = self.network.encode(images)
+        random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)
+        code = clamped_code(posterior, random, active, config.rule, config.invariance)
+        with half:
+            logits = self.network.decode(code)
+        reconstruction = reconstruction_loss(logits, images)
+        kl = kl_divergence(posterior, active)
+        loss = reconstruction + config.kl_weight_at(self.step) * kl
+
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        with torch.no_grad():
+            above = reconstruction - bernoulli_floor(images)
+            error = mse_loss(torch.sigmoid(logits), images)
+        # One transfer from the GPU for all of them.
+        values = torch.stack([loss, above, kl, error, norm]).tolist()
+        self._check_finite(values[0], values[-1], batch)
+
+        rate = config.rate_at(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.step()
+        count = images.shape[0] * images.shape[1]
+        return Record(
+            step=self.step + 1,
+            reconstruction=values[1] / count,
+            kl=values[2] / count,
+            psnr=-10 * math.log10(max(values[3], 1e-12)),
+            gradient=values[4],
+            learning_rate=rate,
+        )
+
+    def _check_finite(self, loss: float, norm: float, batch: Batch) -> None:
+        """Raise UserError, before the weights are touched, unless loss and gradient are finite."""
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        what = f"the gradient is {norm}" if math.isfinite(loss) else f"the loss is {loss}"
+        groups = ", ".join(
+            f"{group} ({FACTORS[kind]})"
+            for group, kind in zip(batch.draw.group_id, batch.draw.factor_id, strict=True)
+        )
+        raise UserError(
+            f"step {self.step + 1}: {what} in training mini-batches {groups}; {self._kept()}"
+        )
+
+    def _kept(self) -> str:
+        """What is left after a run has failed."""
+        kept = f"the checkpoint of step {self._saved} is kept" if self._saved else "none is saved"
+        return f"{kept}; check the data with `python cli.py verify`, or train with another --seed"
+
+    def save(self) -> None:
+        """Write a checkpoint of the present state; raises UserError if a number is not finite."""
+        weights = self.network.state_dict()
+        optimiser = optimiser_tensors(self.network, self.optimiser)
+        if not all(bool(x.isfinite().all()) for x in (*weights.values(), *optimiser.values())):
+            raise UserError(f"step {self.step}: a weight is no longer finite; {self._kept()}")
+        state = Checkpoint(self.step, self.settings, weights, optimiser)
+        save_checkpoint(self.folder, state)
+        self._saved = self.step
