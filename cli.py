@@ -22,9 +22,16 @@ from facegen.presets import COMPRESSIONS, FOLDERS, PRESETS
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from dcign.train import Training
     from facegen.generate import Generation
 
 USER_ERROR, INTERRUPTED = 2, 130
+RUNS = Path("runs")
+TRAIN_PRESETS = ("paper", "released", "small")
+"""dcign.config.PRESETS, whose import would load torch."""
+
+MEASURED_STEPS = 10
+"""Steps of a training that tell how long it will take."""
 
 
 class OneLineGroup(click.Group):
@@ -64,6 +71,17 @@ class PathType(click.Path):
         if not str(value) or "\0" in str(value):
             self.fail(f"{str(value)!r} cannot be a path", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class RunName(click.types.StringParamType):
+    """The name of a folder in runs/."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in ("", ".", "..") or not set("/\0").isdisjoint(value):
+            self.fail(f"{value!r} is no name; runs are folders in {RUNS}/", param, ctx)
+        return str(value)
 
 
 PATH = PathType(path_type=Path)
@@ -238,6 +256,80 @@ def build(wheel: Path, out: Path) -> None:
 
 
 # ---- training and evaluation ---------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
+@click.option(
+    "--preset",
+    type=click.Choice(TRAIN_PRESETS),
+    help="[default: paper on a GPU, small on a CPU]",
+)
+@click.option(
+    "--run", "name", type=RunName(), help="Folder in runs/.  [default: the preset's name]"
+)
+@click.option("--steps", type=COUNT, help="Updates of the weights.  [default: preset's]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Other weights.  [default: 0]")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be trained.")
+def train(
+    data: Path | None,
+    preset: str | None,
+    name: str | None,
+    device: str,
+    dry_run: bool,
+    **overrides: int | None,
+) -> None:
+    """Train a network; again, to go on where it stopped, or further with more --steps."""
+    from facegen.presets import default_folder
+    from facegen.shards import Dataset
+
+    # What is missing shows before torch has been loaded.
+    dataset = Dataset(data or default_folder())
+
+    from dcign.config import PRESETS as NETWORKS
+    from dcign.train import Training, choose_device
+
+    place = choose_device(device)
+    chosen = preset or ("paper" if place.type == "cuda" else "small")
+    if preset is None:
+        why = "there is a GPU" if place.type == "cuda" else "training runs on the CPU"
+        click.echo(f"preset {chosen}, since {why}; --preset takes another")
+    given: dict[str, Any] = {k: value for k, value in overrides.items() if value is not None}
+    config = dataclasses.replace(NETWORKS[chosen], **given)
+    work = Training(config, dataset, RUNS / (name or chosen), place)
+    click.echo(f"{work.folder}: from step {work.step:,} to {config.steps:,} on {place.type}")
+    images = f"{dataset.group_count('train'):,} mini-batches of {dataset.group_size} images"
+    click.echo(f"data: {dataset.path}, {images}, {dataset.size}x{dataset.size}")
+    click.echo(f"configuration: {json.dumps(config.to_json())}")
+    if not len(work):
+        click.echo(f"{work.folder}: finished at step {work.step:,}; more --steps go on")
+    elif not dry_run:
+        _train(work)
+
+
+def _train(work: "Training") -> None:
+    """Train under a progress bar; exit with 128 + its number when a signal ends it."""
+    left, start, timed = len(work), time.monotonic(), 0.0
+    with contextlib.closing(iter(work)) as records, _progress() as progress:
+        bar = progress.add_task("starting", total=work.config.steps, completed=work.step)
+        for done, record in enumerate(records):
+            terms = f"above floor {record.reconstruction:.0f} + kl {record.kl:.1f} nats"
+            text = f"{terms}, {record.psnr:.1f} dB"
+            progress.update(bar, completed=record.step, description=text)
+            # The first step is slow; the next ones tell how long it takes.
+            if done == 0:
+                timed = time.monotonic()
+            elif done == MEASURED_STEPS:
+                seconds = round((left - done) * (time.monotonic() - timed) / done)
+                note = f"it will take about {datetime.timedelta(seconds=seconds)} h"
+                progress.console.print(note, markup=False)
+    if work.stop.signal is not None:
+        _say(f"stopped; step {work.step:,} is saved, the same command goes on")
+        sys.exit(128 + work.stop.signal)
+    click.echo(f"{work.folder}: finished in {time.monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from streams keyed by (seed, step), so on a CPU a resumed run equals one that wa
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class Training:
     def __len__(self) -> int:
         return max(0, self.config.steps - self.step)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Generator[Record, None, None]:
         """Train; raises UserError when the loss, a gradient or a weight is no longer finite."""
         if not len(self):
             return
@@ -123,7 +123,9 @@ class Training:
             batches = self._batches.batches(range(self.step, self.config.steps))
             yield from self._train(stack.enter_context(contextlib.closing(batches)), board)
 
-    def _train(self, batches: Generator[Batch, None, None], board: Board) -> Iterator[Record]:
+    def _train(
+        self, batches: Generator[Batch, None, None], board: Board
+    ) -> Generator[Record, None, None]:
         """Run the loop itself."""
         picture_steps = max(1, self.config.steps // PICTURES)
         saved_at = time.monotonic()
