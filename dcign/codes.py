@@ -17,6 +17,9 @@ from facegen.shards import Dataset
 GROUPS_AT_ONCE = 10
 """Mini-batches that pass through the network together."""
 
+SAMPLE_GROUPS = 240
+"""Mini-batches of the training split that stand for all of it."""
+
 Track = Callable[[Iterable[Any]], Iterable[Any]]
 """Wraps a sized iterable of work, to show progress."""
 

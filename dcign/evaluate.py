@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from dcign.checkpoint import Run
-from dcign.codes import Codes, Track, decode, draw, encode, some_groups, untracked
+from dcign.codes import SAMPLE_GROUPS, Codes, Track, decode, draw, encode, some_groups, untracked
 from dcign.metrics import (
     Probe,
     ReadOut,
@@ -25,9 +25,6 @@ from dcign.metrics import (
 from dcign.models.network import Network
 from facegen.latents import LATENTS
 from facegen.shards import Dataset
-
-TRAIN_GROUPS = 240
-"""Mini-batches of the training split that read-outs and probes are fitted on."""
 
 PROTOCOL = (
     "Figures are over all images of the test split, whose people are in no training image. "
@@ -118,7 +115,7 @@ def evaluate(run: Run, dataset: Dataset, track: Track = untracked) -> Report:
     The network runs where its weights are. Raises UserError when the data set does not fit.
     """
     test_groups = np.arange(dataset.group_count("test"))
-    train_groups = some_groups(dataset, "train", TRAIN_GROUPS)
+    train_groups = some_groups(dataset, "train", SAMPLE_GROUPS)
     train = encode(run.network, dataset, "train", train_groups, lambda *_: {}, track)
     test = encode(run.network, dataset, "test", test_groups, _reconstruction, track)
     return Report(

@@ -12,11 +12,13 @@ SOURCES = [ROOT / "cli.py", *sorted(PACKAGES)]
 DCIGN_MAY_USE = (
     "facegen.errors",
     "facegen.files",
+    "facegen.film",
     "facegen.latents",
     "facegen.morphable",
     "facegen.render",
     "facegen.scene",
     "facegen.shards",
+    "facegen.sweep",
 )
 """The data format and the public renderer."""
 

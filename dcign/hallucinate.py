@@ -1,0 +1,120 @@
+"""One picture drawn again by a network, under another pose or light, or as another person."""
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy.special import expit
+
+from dcign.calibration import Calibration
+from dcign.checkpoint import Run
+from dcign.codes import decode, posterior
+from dcign.data import area_weights
+from dcign.metrics import bce_above_floor
+from facegen.errors import UserError
+from facegen.latents import FACTORS, IDENTITY, LATENTS
+
+GRAY = (0.21, 0.72, 0.07)
+"""Weights of red, green and blue in a gray picture, as in the training data."""
+
+MAX_PIXELS = 50_000_000
+"""Larger pictures are refused before they are decoded."""
+
+
+def hallucinate(
+    run: Run,
+    calibration: Calibration,
+    image: NDArray[np.float32],
+    factor: str,
+    values: NDArray[np.float32],
+    other: NDArray[np.float32] | None = None,
+) -> NDArray[np.uint8]:
+    """Pictures (frame, size, size) that the network draws from one image.
+
+    image, other (size, size): as prepare gives them. All units are the image's own, but the
+    factor's, which is set to what the calibration says for each of values (frame,), in the
+    factor's unit. For the identity, values say how far z[3:] goes, 0..1: from the image's to that
+    of a picture of another person; or, without one, through the people of the training, from end
+    to end of the direction in which they differ most.
+    """
+    assert factor in FACTORS, factor
+    intrinsic = slice(len(LATENTS), None)
+    sources = np.stack([image] if other is None else [image, other])
+    means, _ = posterior(run.network, sources)
+    codes = np.repeat(means[:1], len(values), axis=0)
+    if factor != IDENTITY:
+        unit = FACTORS.index(factor)
+        codes[:, unit] = calibration.curves[unit].at(values)
+    elif other is None:
+        direction = np.array(calibration.direction, np.float32)
+        goal = calibration.low + values * (calibration.high - calibration.low)
+        codes[:, intrinsic] += (goal - codes[:, intrinsic] @ direction)[:, None] * direction
+    else:
+        codes[:, intrinsic] += values[:, None] * (means[1] - means[0])[intrinsic]
+    pictures = expit(decode(run.network, codes))
+    frames: NDArray[np.uint8] = (255 * pictures + 0.5).astype(np.uint8)
+    return frames
+
+
+def strangeness(run: Run, calibration: Calibration, image: NDArray[np.float32]) -> float:
+    """How badly the network redraws an image (size, size), in units of what is still usual.
+
+    Above 1 it is worse than nearly all of the training images: do not trust what it makes of it.
+    """
+    means, _ = posterior(run.network, image[None])
+    excess = bce_above_floor(decode(run.network, means), image[None])[0]
+    return float(excess / max(calibration.strange, 1e-9))
+
+
+def prepare(picture: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """A gray picture (height, width) as the network reads it: (size, size) in 0..1.
+
+    The middle square, averaged over areas; a smaller one is enlarged the same way, by squares.
+    """
+    side = min(picture.shape)
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    square: NDArray[np.float32] = picture[top : top + side, left : left + side] / np.float32(255)
+    if side == size:
+        return square
+    weights = area_weights(side, size)
+    resized: NDArray[np.float32] = weights @ square @ weights.T
+    return resized
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """Any picture that Pillow reads, upright, gray (height, width), on white where transparent.
+
+    Raises UserError, with the remedy, for a file that is missing, no picture, damaged or huge.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; the limit here is stricter.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise _huge(path)
+                upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: not a picture; give a PNG or JPEG file") from error
+    except Image.DecompressionBombError as error:
+        raise _huge(path) from error
+    except OSError as error:
+        # Pillow's own complaints about damaged files are OSErrors without a number.
+        if error.errno:
+            raise UserError(f"{path}: {error.strerror}; give a PNG or JPEG file") from error
+        raise UserError(f"{path}: a damaged picture ({error}); give another file") from error
+    except (SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise UserError(f"{path}: a damaged picture ({error}); give another file") from error
+    page = Image.new("RGBA", upright.size, "white")
+    page.alpha_composite(upright)
+    colour = np.asarray(page)[..., :3].astype(np.float32)
+    return (colour @ np.array(GRAY, np.float32) + 0.5).astype(np.uint8)
+
+
+def _huge(path: Path) -> UserError:
+    return UserError(
+        f"{path}: more than {MAX_PIXELS // 10**6} million pixels; scale the picture down first"
+    )
