@@ -22,13 +22,16 @@ from facegen.presets import COMPRESSIONS, FOLDERS, PRESETS
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from dcign.train import Training
+    from dcign.train import Run, Training
     from facegen.generate import Generation
 
 USER_ERROR, INTERRUPTED = 2, 130
 RUNS = Path("runs")
 TRAIN_PRESETS = ("paper", "released", "small")
 """dcign.config.PRESETS, whose import would load torch."""
+
+LATENT_CHOICES = ("azimuth", "elevation", "light", "identity")
+"""facegen.latents.FACTORS, whose import would load numpy."""
 
 MEASURED_STEPS = 10
 """Steps of a training that tell how long it will take."""
@@ -86,6 +89,7 @@ class RunName(click.types.StringParamType):
 
 PATH = PathType(path_type=Path)
 COUNT = click.IntRange(min=1)
+SIZE = click.IntRange(8, 4096)
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,7 +116,7 @@ SIZES = "; ".join(
 )
 @click.option("--out", type=PATH, help="Folder.  [default: data/faces, data/faces-small, ...]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Other faces.  [default: 0]")
-@click.option("--size", type=click.IntRange(8, 4096), help="Pixels a side.  [default: preset's]")
+@click.option("--size", type=SIZE, help="Pixels a side.  [default: preset's]")
 @click.option("--shadows/--no-shadows", default=None, help="Cast shadows.  [default: shadows]")
 @click.option("--compression", type=click.Choice(COMPRESSIONS), help="[default: none]")
 @click.option("--face-model", type=PATH, help="Face model.  [default: `make model`'s]")
@@ -255,6 +259,53 @@ def build(wheel: Path, out: Path) -> None:
     click.echo(f"{out}: written")
 
 
+# ---- speed ---------------------------------------------------------------------------------------
+
+
+@cli.group()
+def benchmark() -> None:
+    """Measure how fast things are on this machine."""
+
+
+@benchmark.command("render")
+@click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+@click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
+@click.option("--face-model", type=PATH, help="Face model.  [default: `make model`'s]")
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=10,
+    show_default=True,
+    help="Time for each measurement.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def benchmark_render(
+    size: int, workers: int | None, face_model: Path | None, seconds: int, as_json: bool
+) -> None:
+    """Measure making a data set, where the time goes, and every rival renderer installed."""
+    from facegen.generate import cpus
+    from facegen.rate import report
+
+    found = report(size, face_model, workers or cpus(), seconds)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for shadows, rate in found["images_per_second"].items():
+        stages = found["milliseconds_per_image"][shadows].items()
+        parts = ", ".join(f"{stage} {time:.2f}" for stage, time in stages)
+        click.echo(f"{shadows}: {rate:.0f} images/s; ms a core and image: {parts}")
+    for rival in found["rivals"]["rivals"]:
+        factor = rival["ours_is_faster_by"]
+        click.echo(
+            f"{rival['name']}: "
+            + (
+                f"ours is {factor:.1f} times as fast"
+                if factor
+                else f"{rival['verdict']} ({rival['install']})"
+            )
+        )
+
+
 # ---- training and evaluation ---------------------------------------------------------------------
 
 
@@ -330,6 +381,114 @@ def _train(work: "Training") -> None:
         _say(f"stopped; step {work.step:,} is saved, the same command goes on")
         sys.exit(128 + work.stop.signal)
     click.echo(f"{work.folder}: finished in {time.monotonic() - start:.0f} s")
+
+
+@cli.command()
+@click.argument("run", type=PATH)
+@click.option("--json", "target", type=PATH, help="Also write the figures to this file.")
+@click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
+def evaluate(run: Path, target: Path | None, data: Path | None) -> None:
+    """Judge RUN, a folder in runs/ or elsewhere, on people it has never seen."""
+    from dcign.calibration import dataset_of
+    from dcign.evaluate import evaluate as judge
+    from dcign.evaluate import factor_table, picture_table
+    from facegen.files import write_atomic
+    from facegen.shards import Dataset
+
+    found = _find_run(run)
+    assert found, "a run that is named is loaded, or complained about"
+    dataset = Dataset(data) if data else dataset_of(found)
+    if target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    with _progress() as progress:
+        report = judge(found, dataset, lambda work: progress.track(work, description="encoding"))
+    click.echo(f"{report.run} at step {report.step:,} on {report.data}")
+    _table(factor_table(report))
+    _table(picture_table(report))
+    click.echo(
+        f"{report.test_images:,} test images, read-outs fitted on {report.train_images:,} training "
+        f"images. {report.protocol}"
+    )
+    if target:
+        write_atomic(target, (json.dumps(report.to_json(), indent=1) + "\n").encode())
+        click.echo(f"{target}: written")
+
+
+def _find_run(name: Path | None) -> "Run | None":
+    """Load a run by its name or path, else the newest, on the fastest device; None without one."""
+    from dcign.show import find_run
+    from dcign.train import choose_device, load_run
+
+    folder = find_run(str(name) if name else None, RUNS)
+    if folder is None:
+        return None
+    run = load_run(folder)
+    run.network.to(choose_device("auto"))
+    return run
+
+
+def _table(rows: list[tuple[str, ...]]) -> None:
+    """Print rows of text under their header; rows that start with spaces belong to the one above."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for number, head in enumerate(rows[0]):
+        table.add_column(head, justify="right" if number else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row), style="dim" if row[0].startswith(" ") else "")
+    Console().print(table)
+
+
+@cli.command("render-sweep")
+@click.option("--latent", type=click.Choice(LATENT_CHOICES), required=True, help="What varies.")
+@click.option("--run", "name", type=PATH, help="Name in runs/, or path.  [default: the newest]")
+@click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
+@click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
+@click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Another person.")
+@click.option("--face-model", type=PATH, help="Face model.  [default: `make model`'s]")
+def render_sweep(
+    latent: str,
+    name: Path | None,
+    image: Path | None,
+    frames: int,
+    out: Path,
+    seed: int,
+    face_model: Path | None,
+) -> None:
+    """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
+    import io
+
+    from dcign.show import show_picture, show_run, show_truth
+    from facegen.files import write_atomic
+    from facegen.film import draw_strip, write_animation
+
+    run = _find_run(name)
+    if run is None and image:
+        raise UserError("--image needs a trained network; run `python cli.py train` first")
+    out.mkdir(parents=True, exist_ok=True)
+    with _progress() as progress:
+
+        def track(work: Any) -> Any:
+            return progress.track(work, description="calibrating")
+
+        if run is None:
+            show = show_truth(latent, frames, seed, face_model)
+        elif image:
+            show = show_picture(run, latent, frames, image, track)
+        else:
+            show = show_run(run, latent, frames, seed, face_model, track)
+    for note in show.notes:
+        _say(f"warning: {note}")
+    if run is None:
+        _say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
+    png = io.BytesIO()
+    draw_strip(show.strip, show.captions).save(png, format="PNG", optimize=True)
+    write_atomic(out / f"{latent}.png", png.getvalue())
+    write_animation(show.film, show.captions, out / f"{latent}.gif")
+    click.echo(f"{out / latent}.png and .gif: written{f' with {run.path}' if run else ''}")
 
 
 if __name__ == "__main__":

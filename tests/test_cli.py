@@ -105,6 +105,11 @@ def test_a_bad_argument_is_named(bad: list[str]) -> None:
     assert bad[0].strip("-") in line
 
 
+@pytest.mark.parametrize("bad", ["nan", "0", "-1", "inf"])
+def test_a_benchmark_without_end_is_refused(bad: str) -> None:
+    assert_one_line(run("benchmark", "render", "--seconds", bad))
+
+
 @pytest.mark.parametrize("command", ["info", "verify", "preview"])
 @pytest.mark.parametrize("path", ["missing", "\x1b[31m\n\x07", "a" * 300, "\udcff"])
 def test_a_path_without_data_set_is_one_line(command: str, path: str, tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""How fast a data set is made: all the work by all workers, and where one worker's time goes."""
+
+import contextlib
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facegen.benchmark import compare, one_thread
+from facegen.generate import Generation
+from facegen.geometry import project, rotation
+from facegen.latents import FACTORS
+from facegen.layout import write_shard
+from facegen.manifest import Slot
+from facegen.morphable import load
+from facegen.pool import map_unordered
+from facegen.presets import GenerateConfig
+from facegen.raster import interpolate, rasterize, resolve
+from facegen.render import Renderer, RenderSettings
+from facegen.scene import SPLITS, MiniBatch, mini_batch
+from facegen.subjects import heads
+
+
+class _Worker:
+    """Renders and writes mini-batches of every kind for so many seconds; picklable."""
+
+    def __init__(self, config: GenerateConfig, model_path: Path | None, seconds: float) -> None:
+        self._config = config
+        self._model_path = model_path
+        self._seconds = seconds
+
+    def __call__(self, number: int) -> float:
+        """Images a second; number keeps the workers at different mini-batches."""
+        kinds = len(FACTORS)
+        slot = Slot(SPLITS[0], number, kinds * number, kinds)
+        with tempfile.TemporaryDirectory() as name:
+            work = Generation(self._config, Path(name), self._model_path)
+            # Once uncounted: it compiles and fills caches.
+            write_shard(work.out, work.header, slot, work.maker.render(slot))
+            images, start = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - start) < self._seconds:
+                write_shard(work.out, work.header, slot, work.maker.render(slot))
+                images += slot.groups * work.header.group_size
+        return images / elapsed
+
+
+def report(size: int, model_path: Path | None, workers: int, seconds: float) -> dict[str, Any]:
+    """Everything that is measured, as JSON can hold it; seconds for each of some measurements."""
+    plain, shadowed = (GenerateConfig(size=size, shadows=shadows) for shadows in (False, True))
+    model = load(model_path)
+    return {
+        "size": size,
+        "samples_per_pixel": RenderSettings().samples_per_axis ** 2,
+        "workers": workers,
+        "images_per_second": {
+            "without shadows": images_per_second(plain, model_path, workers, seconds),
+            "with shadows": images_per_second(shadowed, model_path, workers, seconds),
+        },
+        "milliseconds_per_image": {
+            "without shadows": milliseconds_per_image(plain, model_path),
+            "with shadows": milliseconds_per_image(shadowed, model_path),
+        },
+        "rivals": asdict(compare(heads(model), model.faces, size, budget=seconds)),
+    }
+
+
+def images_per_second(
+    config: GenerateConfig, model_path: Path | None, workers: int, seconds: float
+) -> float:
+    """What so many workers render and write together, as `generate` would."""
+    task = _Worker(config, model_path, seconds)
+    return sum(map_unordered(task, range(workers), workers))
+
+
+def milliseconds_per_image(
+    config: GenerateConfig, model_path: Path | None, rounds: int = 3
+) -> dict[str, float]:
+    """Where one thread's time goes, averaged over mini-batches of every kind.
+
+    morph: identity to shape, skin and hair, once a person. raster: projection, visibility,
+    interpolation and averaging samples. shade: pose, light, shadow. write: HDF5, checksums, disk.
+    """
+    spent = defaultdict[str, float](float)
+    with tempfile.TemporaryDirectory() as name, one_thread(), torch.no_grad():
+        work = Generation(config, Path(name), model_path)
+        renderer = Renderer(
+            load(model_path), RenderSettings(size=config.size, shadows=config.shadows)
+        )
+        for number in range(rounds + 1):
+            if number == 1:
+                # The first round compiled and filled caches.
+                spent.clear()
+            slot = Slot(SPLITS[0], number, number * len(FACTORS), len(FACTORS))
+            for group in range(slot.first_group, slot.first_group + slot.groups):
+                _draw(renderer, mini_batch(slot.split, 0, group, work.header.identity_size), spent)
+            groups = work.maker.render(slot)
+            with _clock(spent, "write"):
+                write_shard(work.out, work.header, slot, groups)
+    images = rounds * len(FACTORS) * work.header.group_size
+    spent["shade"] = spent["render"] - spent["raster"]
+    return {stage: 1e3 * spent[stage] / images for stage in ("morph", "raster", "shade", "write")}
+
+
+def _draw(renderer: Renderer, batch: MiniBatch, spent: dict[str, float]) -> None:
+    """Render a mini-batch as Renderer.images does, and its rasterization once more, timed."""
+    distinct, which = np.unique(batch.identity, axis=0, return_inverse=True)
+    with _clock(spent, "morph"):
+        people = renderer.people(torch.from_numpy(distinct))
+    for row, person in enumerate(which):
+        one = people.one(int(person))
+        angles = torch.from_numpy(batch.labels[row : row + 1]).unbind(1)
+        with _clock(spent, "render"):
+            renderer.render(one, *angles)
+        posed = rotation(*angles[:2]) @ one.vertices
+        with _clock(spent, "raster"):
+            _raster(renderer, posed)
+
+
+def _raster(renderer: Renderer, vertices: Tensor) -> None:
+    """What Renderer.render does from vertices (1, 3, vertex) to pixels, for as many channels."""
+    settings = renderer.settings
+    samples = settings.size * settings.samples_per_axis
+    screen = project(vertices, settings.camera, samples)
+    fragments = rasterize(screen, renderer.faces, samples, samples)
+    picture = interpolate(screen, screen, renderer.faces, fragments)
+    background = torch.ones(1)
+    resolve(picture[..., :1], fragments, background, settings.samples_per_axis)
+
+
+@contextlib.contextmanager
+def _clock(spent: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    spent[stage] += time.perf_counter() - start
