@@ -284,26 +284,10 @@ def benchmark_render(
 ) -> None:
     """Measure making a data set, where the time goes, and every rival renderer installed."""
     from facegen.generate import cpus
-    from facegen.rate import report
+    from facegen.rate import report, summary
 
     found = report(size, face_model, workers or cpus(), seconds)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
-        return
-    for shadows, rate in found["images_per_second"].items():
-        stages = found["milliseconds_per_image"][shadows].items()
-        parts = ", ".join(f"{stage} {time:.2f}" for stage, time in stages)
-        click.echo(f"{shadows}: {rate:.0f} images/s; ms a core and image: {parts}")
-    for rival in found["rivals"]["rivals"]:
-        factor = rival["ours_is_faster_by"]
-        click.echo(
-            f"{rival['name']}: "
-            + (
-                f"ours is {factor:.1f} times as fast"
-                if factor
-                else f"{rival['verdict']} ({rival['install']})"
-            )
-        )
+    click.echo(json.dumps(found, indent=1) if as_json else summary(found))
 
 
 # ---- training and evaluation ---------------------------------------------------------------------
@@ -428,7 +412,7 @@ def _find_run(name: Path | None) -> "Run | None":
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
-    """Print rows of text under their header; rows that start with spaces belong to the one above."""
+    """Print rows of text under a header; those that start with spaces belong to the one above."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
