@@ -15,7 +15,8 @@ Stated here, since the paper leaves it open:
 - With several mini-batches in a step the clamp acts within each.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -28,7 +29,7 @@ Rule = Literal["mean", "first"]
 
 
 def active_units(factor_id: Tensor, code_size: int) -> Bool[Tensor, "group code"]:
-    """Which units each mini-batch moves: unit i for the i-th scalar factor, the others for identity.
+    """Which units each mini-batch moves: unit i for scalar factor i, the others for identity.
 
     factor_id (group,): indices into facegen.latents.FACTORS, whose last one is identity.
     """
@@ -37,7 +38,7 @@ def active_units(factor_id: Tensor, code_size: int) -> Bool[Tensor, "group code"
     return factor_of_unit == factor_id[:, None]
 
 
-class Clamp(torch.autograd.Function):
+class _Clamp(torch.autograd.Function):
     """Passes active units, holds the others; pulls the mean of the others together on the way back.
 
     forward(value, mean, held, active, invariance) gives value where active, else held. The gradient
@@ -46,7 +47,7 @@ class Clamp(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         value: Float[Tensor, "group sample code"],
         mean: Float[Tensor, "group sample code"],
@@ -60,12 +61,15 @@ class Clamp(torch.autograd.Function):
         return torch.where(active, value, held)
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: Any, gradient: Float[Tensor, "group sample code"]
     ) -> tuple[Tensor, Tensor, None, None, None]:
         mean, active = ctx.saved_tensors
         pull = ctx.invariance * (mean - mean.mean(1, keepdim=True))
         return gradient * active, pull * ~active, None, None, None
+
+
+clamp = cast(Callable[[Tensor, Tensor, Tensor, Tensor, float], Tensor], _Clamp.apply)
 
 
 def clamped_code(
@@ -84,15 +88,16 @@ def clamped_code(
     if rule == "mean":
         code = sample(posterior, noise)
         held = code.detach().mean(1, keepdim=True)
-        clamped: Tensor = Clamp.apply(code, mean, held, active, invariance)
-        return clamped
+        return clamp(code, mean, held, active, invariance)
     first = Posterior(
-        Clamp.apply(mean, mean, mean.detach()[:, :1], active, 0.0),
-        Clamp.apply(log_variance, mean, log_variance.detach()[:, :1], active, 0.0),
+        clamp(mean, mean, mean.detach()[:, :1], active, 0.0),
+        clamp(log_variance, mean, log_variance.detach()[:, :1], active, 0.0),
     )
     return sample(first, noise)
 
 
-def sample(posterior: Posterior, noise: Float[Tensor, "*batch code"]) -> Float[Tensor, "*batch code"]:
-    """z = mean + sigma * noise (Kingma & Welling 2014, section 2.4)."""
+def sample(
+    posterior: Posterior, noise: Float[Tensor, "*batch code"]
+) -> Float[Tensor, "*batch code"]:
+    """Mean + sigma * noise, the reparametrisation of Kingma & Welling 2014, section 2.4."""
     return posterior.mean + torch.exp(0.5 * posterior.log_variance) * noise

@@ -1,8 +1,8 @@
 """The terms of the variational bound, summed over pixels, units and images (nats)."""
 
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
 from dcign.models.network import Posterior
 
@@ -14,17 +14,15 @@ def reconstruction_loss(
 
     A gray pixel x costs at least its own entropy: see bernoulli_floor.
     """
-    return F.binary_cross_entropy_with_logits(logits, image, reduction="sum")
+    return functional.binary_cross_entropy_with_logits(logits, image, reduction="sum")
 
 
 def bernoulli_floor(image: Float[Tensor, "*batch height width"]) -> Float[Tensor, ""]:
     """The least that reconstruction_loss can be, BCE(x, x), summed: most of its value."""
-    return F.binary_cross_entropy(image, image, reduction="sum")
+    return functional.binary_cross_entropy(image, image, reduction="sum")
 
 
-def kl_divergence(
-    posterior: Posterior, active: Bool[Tensor, "group code"]
-) -> Float[Tensor, ""]:
+def kl_divergence(posterior: Posterior, active: Bool[Tensor, "group code"]) -> Float[Tensor, ""]:
     """KL(q || N(0, 1)) of the active units, summed over units and images.
 
     0.5 * (mean^2 + sigma^2 - 1 - log sigma^2) per unit (Kingma & Welling 2014, appendix B). An

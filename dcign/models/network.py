@@ -5,13 +5,14 @@ Sources: Kulkarni, Whitney, Kohli, Tenenbaum, "Deep convolutional inverse graphi
 (`init_network2_150_mv(200, 96)`), whose encoder is narrower than the one in the figure.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 FLOOR = 1e-6
 """What the threshold gives for x <= 0; x otherwise."""
@@ -67,28 +68,32 @@ class Posterior(NamedTuple):
     log_variance: Float[Tensor, "*batch code"]
 
 
-def upsampled_convolution(
-    image: Float[Tensor, "sample channel_in height width"],
-    weight: Float[Tensor, "channel_out channel_in kernel kernel"],
-    bias: Float[Tensor, " channel_out"],
-    padding: int,
-) -> Float[Tensor, "sample channel_out height_out width_out"]:
-    """Nearest-neighbour upsampling by 2, then a convolution with an odd kernel; padding at full size.
+class UpsampledConv2d(nn.Conv2d):
+    """Nearest-neighbour upsampling by 2, then a convolution; kernel odd, padding even.
 
-    Computed on the small map: output pixel 2i + p sees input pixels i + (p + k) // 2 only, so that
-    weights k that meet the same input pixel can be added up beforehand. Four such phases, one for
-    each parity of row and column, make the same function with (k + 1)^2 / 4k^2 of the products.
+    Computed on the small map: pixel 2i + p of the large one sees pixels i + (p + k) // 2 of the
+    small one, so weights k that meet the same pixel are added up beforehand. Four such phases, one
+    for each parity of row and column, are the same function with ((k + 1) / 2k)^2 of the products
+    (measured on a CPU: 2 to 8 times faster for the paper's layers).
     """
-    out, into, kernel, _ = weight.shape
-    taps = (kernel + 1) // 2
-    phases = []
-    for row in (0, 1):
-        for column in (0, 1):
-            shifted = F.pad(weight, (column, 1 - column, row, 1 - row))
-            phases.append(shifted.reshape(out, into, taps, 2, taps, 2).sum((3, 5)))
-    stacked = torch.stack(phases, 1).reshape(4 * out, into, taps, taps)
-    even = F.conv2d(image, stacked, bias.repeat_interleave(4), padding=padding // 2)
-    return F.pixel_shuffle(even, 2)
+
+    def forward(
+        self, image: Float[Tensor, "sample channel height width"]
+    ) -> Float[Tensor, "sample channel_out height_out width_out"]:
+        out, into, kernel, _ = self.weight.shape
+        taps = (kernel + 1) // 2
+        phases = [
+            functional.pad(self.weight, (column, 1 - column, row, 1 - row))
+            .reshape(out, into, taps, 2, taps, 2)
+            .sum((3, 5))
+            for row, column in itertools.product((0, 1), repeat=2)
+        ]
+        weight = torch.stack(phases, 1).reshape(4 * out, into, taps, taps)
+        assert self.bias is not None and isinstance(self.padding[0], int)
+        bias, padding = self.bias.repeat_interleave(4), self.padding[0] // 2
+        return functional.pixel_shuffle(
+            functional.conv2d(image, weight, bias, padding=padding), upscale_factor=2
+        )
 
 
 class Encoder(nn.Module):
@@ -101,7 +106,7 @@ class Encoder(nn.Module):
         padding = kernel // 2 if config.padded else 0
         self.convolutions = nn.ModuleList(
             nn.Conv2d(into, out, kernel, padding=padding)
-            for into, out in zip(channels, channels[1:], strict=False)
+            for into, out in itertools.pairwise(channels)
         )
         flat = channels[-1] * config.encoder_sizes()[-1] ** 2
         self.mean = _linear(flat, config.code_size)
@@ -110,7 +115,7 @@ class Encoder(nn.Module):
     def forward(self, image: Float[Tensor, "sample 1 height width"]) -> Posterior:
         x = image
         for convolution in self.convolutions:
-            x = F.threshold(F.max_pool2d(convolution(x), 2), 0.0, FLOOR)
+            x = functional.threshold(functional.max_pool2d(convolution(x), 2), 0.0, FLOOR)
         x = x.flatten(1)
         return Posterior(self.mean(x).float(), self.log_variance(x).float())
 
@@ -122,19 +127,20 @@ class Decoder(nn.Module):
         super().__init__()
         channels = (*config.decoder_channels, 1)
         kernel = config.decoder_kernel
-        self.padding = kernel // 2 if config.padded else 0
+        padding = kernel // 2 if config.padded else 0
+        assert kernel % 2 == 1 and padding % 2 == 0
         self.shape = (channels[0], config.decoder_sizes()[0], config.decoder_sizes()[0])
         self.linear = _linear(config.code_size, self.shape[0] * self.shape[1] * self.shape[2])
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(into, out, kernel) for into, out in zip(channels, channels[1:], strict=False)
+            UpsampledConv2d(into, out, kernel, padding=padding)
+            for into, out in itertools.pairwise(channels)
         )
 
     def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
         """Logits of the pixels' Bernoulli means."""
         x = self.linear(code).unflatten(1, self.shape)
         for convolution in self.convolutions:
-            x = F.threshold(x, 0.0, FLOOR)
-            x = upsampled_convolution(x, convolution.weight, convolution.bias, self.padding)
+            x = convolution(functional.threshold(x, 0.0, FLOOR))
         return x.float()
 
 
@@ -151,12 +157,13 @@ class Network(nn.Module):
         """The posterior of each image, pixels in [0, 1]."""
         batch = image.shape[:-2]
         mean, log_variance = self.encoder(image.reshape(-1, 1, *image.shape[-2:]))
-        return Posterior(mean.unflatten(0, batch), log_variance.unflatten(0, batch))
+        return Posterior(mean.reshape(*batch, -1), log_variance.reshape(*batch, -1))
 
     def decode(self, code: Float[Tensor, "*batch code"]) -> Float[Tensor, "*batch height width"]:
         """The logits of the picture of each code; their sigmoid is the picture, in [0, 1]."""
-        image: Tensor = self.decoder(code.reshape(-1, code.shape[-1]))
-        return image.reshape(*code.shape[:-1], *image.shape[-2:])
+        logits: Tensor = self.decoder(code.reshape(-1, code.shape[-1]))
+        image: Tensor = logits.reshape(*code.shape[:-1], *logits.shape[-2:])
+        return image
 
 
 def _linear(into: int, out: int) -> nn.Linear:
