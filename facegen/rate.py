@@ -71,6 +71,20 @@ def report(size: int, model_path: Path | None, workers: int, seconds: float) -> 
     }
 
 
+def summary(found: dict[str, Any]) -> str:
+    """A report in a few lines."""
+    lines = []
+    for shadows, rate in found["images_per_second"].items():
+        stages = found["milliseconds_per_image"][shadows].items()
+        parts = ", ".join(f"{stage} {time:.2f}" for stage, time in stages)
+        lines.append(f"{shadows}: {rate:.0f} images/s; milliseconds of a core and image: {parts}")
+    for rival in found["rivals"]["rivals"]:
+        factor = rival["ours_is_faster_by"]
+        verdict = f"{rival['verdict']} ({rival['install']})"
+        lines.append(f"{rival['name']}: " + (f"{factor:.1f} times our time" if factor else verdict))
+    return "\n".join(lines)
+
+
 def images_per_second(
     config: GenerateConfig, model_path: Path | None, workers: int, seconds: float
 ) -> float:
