@@ -1,6 +1,9 @@
 """The arrows between the packages, read from the imports."""
 
 import ast
+import configparser
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +54,16 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     longest = 600 if path.name == "cli.py" else 260
     assert len(path.read_text(encoding="utf-8").splitlines()) <= longest
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_everything_imported_is_a_declared_dependency() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    declared = re.findall(r"^[\w-]+", setup["options"]["install_requires"], flags=re.MULTILINE)
+    # What rivals need is imported only when it is there.
+    optional = re.findall(r"^[\w-]+", setup["options.extras_require"]["benchmark"], re.MULTILINE)
+    names = {"pillow": "PIL", "scikit-learn": "sklearn", "scikit-image": "skimage"}
+    known = {names.get(name, name) for name in (*declared, *optional, "pytorch3d")}
+    known |= {"facegen", "dcign", *sys.stdlib_module_names}
+    used = {name.partition(".")[0]: path for path in SOURCES for name in imports(path)}
+    assert {name: str(path) for name, path in used.items() if name not in known} == {}
