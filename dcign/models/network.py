@@ -138,7 +138,7 @@ class Decoder(nn.Module):
 
     def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
         """Logits of the pixels' Bernoulli means."""
-        x = self.linear(code).unflatten(1, self.shape)
+        x: Tensor = self.linear(code).unflatten(1, self.shape)
         for convolution in self.convolutions:
             x = convolution(functional.threshold(x, 0.0, FLOOR))
         return x.float()
