@@ -1,1 +1,1 @@
-"""Deep convolutional inverse graphics network (Kulkarni et al., NIPS 2015), trained and measured."""
+"""Deep convolutional inverse graphics network (Kulkarni et al., NIPS 2015), trained, measured."""

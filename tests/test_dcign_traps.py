@@ -174,7 +174,9 @@ def test_kl_divergence(posterior):
     density = log_q.exp() / math.sqrt(2 * math.pi)
     expected = torch.trapezoid(density * (log_q + 0.5 * z**2), z, dim=0).sum()
     torch.testing.assert_close(kl_divergence(posterior, active), expected, rtol=1e-6, atol=0)
-    assert torch.autograd.gradcheck(lambda m, v: kl_divergence(Posterior(m, v), ACTIVE), posterior)
+    assert torch.autograd.gradcheck(
+        lambda *moments: kl_divergence(Posterior(*moments), ACTIVE), tuple(posterior)
+    )
     zero = torch.zeros_like(posterior.mean)
     assert kl_divergence(Posterior(zero, zero), active) == 0
 
