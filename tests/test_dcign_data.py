@@ -1,0 +1,168 @@
+"""What the network is fed: whole mini-batches at the asked ratio, averaged areas, in order."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fakes import make_groups, make_header
+from scipy.stats import chisquare
+from trainings import TINY
+
+from dcign.config import TrainConfig
+from dcign.data import Batches, area_weights, network_input, noise, prefetched
+from facegen.errors import UserError
+from facegen.latents import FACTORS, LATENTS
+from facegen.shards import Dataset, Groups, Slot, write_manifest, write_shard
+
+CPU = torch.device("cpu")
+
+
+def batches(data: Path, config: TrainConfig = TINY) -> Batches:
+    return Batches(Dataset(data), config, CPU)
+
+
+def one_kind(folder: Path, kind: int) -> Path:
+    """A data set of mini-batches of a single kind."""
+    groups = make_groups("train", 0, 12)
+    chosen = np.flatnonzero(groups.factor_id == kind)
+    header, slot = make_header(), Slot("train", 0, 0, len(chosen))
+    numbers = np.arange(len(chosen), dtype=np.int32)
+    kept = Groups(
+        groups.images[chosen],
+        groups.labels[chosen],
+        groups.factor_id[chosen],
+        numbers,
+        groups.identity[chosen],
+    )
+    folder.mkdir()
+    write_manifest(folder, header, [write_shard(folder, header, slot, kept)])
+    return folder
+
+
+# ---- draws ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("samples", [None, 5])
+def test_in_every_mini_batch_exactly_one_factor_varies(
+    synthetic_dataset: Path, samples: int | None
+) -> None:
+    work = batches(synthetic_dataset, replace(TINY, samples=samples))
+    seen = set()
+    for step in range(30):
+        batch = work.read(step)
+        rows = np.arange(TINY.groups)[:, None], batch.draw.sample
+        groups = work.dataset.read("train", batch.draw.group_id)
+        pixels = torch.from_numpy(groups.images[rows]).float() / 255
+        assert torch.equal(batch.images, pixels)
+        assert all(len(set(row)) == (samples or 20) for row in batch.draw.sample.tolist())
+        labels, identity = groups.labels[rows], groups.identity[rows]
+        for group, kind in enumerate(batch.draw.factor_id):
+            varying = {
+                latent.factor
+                for column, latent in enumerate(LATENTS)
+                if np.ptp(labels[group, :, column])
+            }
+            varying |= {"identity"} if np.ptp(identity[group], axis=0).any() else set()
+            assert varying == {FACTORS[kind]}
+            seen.add(kind)
+    assert seen == set(range(len(FACTORS)))
+
+
+def test_kinds_come_in_the_asked_ratio(synthetic_dataset: Path) -> None:
+    ratio = (1.0, 1.0, 1.0, 10.0)
+    work = batches(synthetic_dataset, replace(TINY, ratio=ratio, groups=1000))
+    draws = [work.draw(step) for step in range(100)]
+    kinds = np.bincount(np.concatenate([draw.factor_id for draw in draws]))
+    assert chisquare(kinds, kinds.sum() * np.array(ratio) / 13).pvalue > 1e-3
+    groups = np.concatenate([draw.group_id for draw in draws])
+    people = np.bincount(groups)[work.dataset.factor_ids("train") == 3]
+    assert chisquare(people).pvalue > 1e-3
+
+
+def test_a_kind_of_ratio_0_never_comes(synthetic_dataset: Path) -> None:
+    work = batches(synthetic_dataset, replace(TINY, ratio=(0.0, 1.0, 0.0, 1.0), groups=100))
+    assert set(work.draw(0).factor_id) == {1, 3}
+
+
+def test_a_step_depends_on_nothing_but_its_number_and_the_seed(synthetic_dataset: Path) -> None:
+    first, again = batches(synthetic_dataset), batches(synthetic_dataset)
+    list(first.batches(range(5)))
+    assert torch.equal(first.read(7).images, again.read(7).images)
+    other = batches(synthetic_dataset, replace(TINY, seed=1))
+    draws = [(*w.draw(s).group_id,) for w in (first, other) for s in range(8)]
+    assert len(set(draws)) > 8
+    assert torch.equal(noise(TINY, 3, (4, 2)), noise(TINY, 3, (4, 2)))
+    assert not torch.equal(noise(TINY, 3, (4, 2)), noise(TINY, 4, (4, 2)))
+    assert not torch.equal(noise(TINY, 3, (4, 2)), noise(replace(TINY, seed=1), 3, (4, 2)))
+
+
+# ---- sizes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("source", "target"), [(150, 64), (64, 64), (64, 16), (7, 3)])
+def test_resizing_averages_areas(source: int, target: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, source, source), dtype=np.uint8)
+    # Every source pixel made target x target small ones, every target pixel is a block of them.
+    fine = pixels.repeat(target, axis=1).repeat(target, axis=2) / 255
+    blocks = fine.reshape(2, target, source, target, source).mean(axis=(2, 4))
+    result = network_input(torch.from_numpy(pixels), target).numpy()
+    np.testing.assert_allclose(result, blocks, atol=2e-6)
+
+
+def test_area_weights_are_shares() -> None:
+    weights = area_weights(150, 64)
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
+    np.testing.assert_allclose(weights.sum(0), 64 / 150, atol=1e-6)
+    assert (weights >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": replace(TINY.network, image_size=32)}, "16x16"),
+        ({"samples": 21}, "mini-batches of 20"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(
+    synthetic_dataset: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        batches(synthetic_dataset, replace(TINY, **changes))  # type: ignore[arg-type]
+
+
+def test_a_missing_kind_is_named(tmp_path: Path) -> None:
+    data = one_kind(tmp_path / "faces", kind=2)
+    with pytest.raises(UserError, match="azimuth varies"):
+        batches(data)
+    work = batches(data, replace(TINY, ratio=(0.0, 0.0, 1.0, 0.0)))
+    assert set(work.draw(0).factor_id) == {2}
+
+
+# ---- reading ahead -------------------------------------------------------------------------------
+
+
+def test_what_is_read_ahead_comes_in_order(synthetic_dataset: Path) -> None:
+    work = batches(synthetic_dataset)
+    for step, batch in enumerate(work.batches(range(3, 23)), start=3):
+        assert torch.equal(batch.images, work.read(step).images)
+    assert step == 22
+
+
+def test_a_failure_comes_in_its_place_and_no_thread_stays() -> None:
+    def make(step: int) -> int:
+        if step == 5:
+            raise UserError("damaged")
+        return step
+
+    before = threading.active_count()
+    items = prefetched(make, range(10))
+    assert [next(items) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(UserError, match="damaged"):
+        next(items)
+    half = prefetched(make, range(5))
+    next(half)
+    half.close()
+    assert threading.active_count() == before

@@ -1,0 +1,261 @@
+"""The loop: it learns, resumes bit by bit, heeds signals and stops before a NaN does harm."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from fakes import make_dataset
+from trainings import same, state, train, training
+
+import cli
+import dcign.train
+from dcign.checkpoint import load_run
+from facegen.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set at the size of the preset `small`; not to be written to."""
+    folder = tmp_path_factory.mktemp("faces") / "faces64"
+    make_dataset(folder, size=64, groups=(8, 4))
+    return folder
+
+
+# ---- learning ------------------------------------------------------------------------------------
+
+
+def test_the_loss_falls(synthetic_dataset: Path, tmp_path: Path) -> None:
+    records = train(tmp_path / "run", synthetic_dataset, steps=150)
+    bound = [record.reconstruction + record.kl for record in records]
+    assert np.mean(bound[-20:]) < 0.7 * np.mean(bound[:20])
+    assert records[-1].psnr > records[0].psnr
+    assert [record.step for record in records] == list(range(1, 151))
+    assert all(record.reconstruction > 0 and record.kl > 0 for record in records)
+
+
+def test_the_first_update_is_one_learning_rate_in_every_weight(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    work = training(tmp_path / "run", synthetic_dataset, learning_rate=1e-3)
+    before = state(work)
+    next(iter(work))
+    for name, parameter in work.network.named_parameters():
+        moved = (parameter.detach() - before[name]).abs()
+        assert moved.max() <= 1.001e-3, name
+        assert moved.max() > 0.99e-3, name
+
+
+def test_the_released_codes_rule_trains(synthetic_dataset: Path, tmp_path: Path) -> None:
+    records = train(tmp_path / "run", synthetic_dataset, rule="first", invariance=0.0, samples=7)
+    assert len(records) == 12
+
+
+def test_what_a_run_leaves(synthetic_dataset: Path, tmp_path: Path) -> None:
+    train(tmp_path / "run", synthetic_dataset, steps=40)
+    lines = (tmp_path / "run" / "stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [20, 40]
+    samples = {path.name for path in (tmp_path / "run" / "samples").iterdir()}
+    assert {"reconstruction-00000040.png", "traversal-00000040.png"} <= samples
+    assert any((tmp_path / "run" / "board").iterdir())
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+# ---- going on ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stops", [(1,), (2, 3), (7,), (11,), (5, 1, 1)])
+def test_a_resumed_run_equals_one_never_stopped(
+    synthetic_dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stops: tuple[int, ...],
+) -> None:
+    monkeypatch.setattr(dcign.train, "LOG_STEPS", 2)
+    whole = training(tmp_path / "whole", synthetic_dataset)
+    expected = list(whole)
+    records = []
+    for stop in stops:
+        records += train(tmp_path / "run", synthetic_dataset, stop)
+    # A killed run has got further than its last checkpoint.
+    list(islice(training(tmp_path / "run", synthetic_dataset), min(3, 11 - sum(stops))))
+    work = training(tmp_path / "run", synthetic_dataset)
+    assert len(work) == 12 - sum(stops)
+    records += list(work)
+    assert records == expected
+    assert same(state(work), state(whole))
+    stats = [(tmp_path / name / "stats.jsonl").read_bytes() for name in ("run", "whole")]
+    assert stats[0] == stats[1]
+
+
+def test_a_finished_run_ends_at_once_and_more_steps_go_on(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    train(tmp_path / "run", synthetic_dataset)
+    assert train(tmp_path / "run", synthetic_dataset) == []
+    more = train(tmp_path / "run", synthetic_dataset, steps=15)
+    assert [record.step for record in more] == [13, 14, 15]
+    assert load_run(tmp_path / "run").config.steps == 15
+    assert train(tmp_path / "run", synthetic_dataset) == []
+
+
+def test_another_run_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None:
+    train(tmp_path / "run", synthetic_dataset, 1)
+    make_dataset(tmp_path / "other", seed=1)
+    for data, changes, message in (
+        (synthetic_dataset, {"seed": 1}, "seed 0, not 1"),
+        (synthetic_dataset, {"preset": "other"}, "preset tiny, not other"),
+        (synthetic_dataset, {"invariance": 0.5}, r"invariance 0.01, not 0.5"),
+        (tmp_path / "other", {}, "data set"),
+    ):
+        with pytest.raises(UserError, match=message):
+            training(tmp_path / "run", data, **changes)
+
+
+def test_one_trains_at_a_time(synthetic_dataset: Path, tmp_path: Path) -> None:
+    first = iter(training(tmp_path / "run", synthetic_dataset))
+    next(first)
+    with pytest.raises(UserError, match="another process"):
+        train(tmp_path / "run", synthetic_dataset)
+    first.close()
+
+
+# ---- stopping ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_saves_and_ends(
+    synthetic_dataset: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    work = training(tmp_path / "run", synthetic_dataset)
+    for record in work:
+        if record.step == 3:
+            os.kill(os.getpid(), number)
+    assert (work.stop.signal, work.step, load_run(tmp_path / "run").step) == (number, 4, 4)
+    assert signal.getsignal(number) is before
+
+
+def test_nan_weights_stop_the_run_and_name_the_mini_batches(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    work = training(tmp_path / "run", synthetic_dataset)
+    records = iter(work)
+    list(islice(records, 3))
+    work.save()
+    with torch.no_grad():
+        work.network.decoder.linear.bias[0] = float("nan")
+    with pytest.raises(UserError, match=r"step 4: the loss is nan in .* \d+ \(\w+\), \d+ \(") as e:
+        next(records)
+    assert "step 3 is kept" in str(e.value)
+    with pytest.raises(UserError, match="no longer finite"):
+        work.save()
+    assert load_run(tmp_path / "run").step == 3
+
+
+def test_an_infinite_gradient_stops_before_the_update(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    work = training(tmp_path / "run", synthetic_dataset)
+    work.network.decoder.linear.bias.register_hook(lambda gradient: gradient * float("inf"))
+    before = state(work)
+    with pytest.raises(UserError, match="step 1: the gradient is"):
+        list(work)
+    assert same(state(work), before)
+    assert not list((tmp_path / "run").glob("step-*"))
+
+
+# ---- the command ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def running(folder: Path, data: Path) -> Iterator[subprocess.Popen[str]]:
+    """`train` at work in a folder."""
+    command = [
+        sys.executable,
+        str(ROOT / "cli.py"),
+        "train",
+        "--data",
+        str(data),
+        "--device",
+        "cpu",
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_command_saves_when_it_is_told_to_stop(
+    faces: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "runs" / "small"
+    with running(tmp_path, faces) as process:
+        deadline = time.monotonic() + 60
+        while not (run / "stats.jsonl").exists():
+            assert time.monotonic() < deadline, "waited a minute"
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == code, errors
+    assert "the same command goes on" in errors
+    assert load_run(run).step > 0
+
+
+def test_the_command_trains_says_what_and_goes_on(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["train", "--data", str(faces), "--device", "cpu", "--run", "mine", "--steps"]
+    dry = CliRunner().invoke(cli.cli, [*options, "1", "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert not (tmp_path / "runs").exists()
+    for steps, text in (
+        ("1", "finished in"),
+        ("1", "finished at step 1"),
+        ("2", "from step 1 to 2"),
+    ):
+        result = CliRunner().invoke(cli.cli, [*options, steps])
+        assert result.exit_code == 0, result.output
+        assert "preset small, since training runs on the CPU" in result.output
+        assert '"learning_rate"' in result.output
+        assert text in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--data", "nowhere"], "no data set here"),
+        ([], "make dataset"),
+        (["--preset", "huge"], "huge"),
+        (["--run", "../up"], "no name"),
+        (["--run", ""], "no name"),
+        (["--steps", "0"], "--steps"),
+        (["--seed", "nan"], "--seed"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.cli, ["train", *options])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert text in line
