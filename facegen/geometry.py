@@ -1,7 +1,7 @@
 """Frames, stated once; rotation, projection and normals, all differentiable.
 
-Camera frame (mm): +x to the viewer's right, +y up, +z towards the camera, origin at the head's
-centre. A frontal head's own frame (+x the subject's left, +y up, +z out of the nose) coincides
+Camera frame (mm): +x to the viewer's right, +y up, +z towards the camera, origin at the centre of
+the frontal head. A frontal head's own frame (+x the subject's left, +y up, +z out of the nose) coincides
 with it: the subject's left is at the viewer's right.
 
 Positive azimuth turns the nose to the viewer's right, positive elevation lifts it: the nose points
@@ -21,14 +21,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera on the +z axis that looks at the head's centre.
+    """A pinhole camera on the +z axis that looks at the origin.
 
-    distance: mm from the head's centre.
-    half_height: mm at the head's centre that the picture shows above and below its middle.
+    distance: mm from the origin.
+    half_height: mm at the origin that the picture shows above and below its middle.
     """
 
     distance: float = 1100.0
-    half_height: float = 130.0
+    half_height: float = 138.0
 
 
 def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:

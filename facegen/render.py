@@ -29,12 +29,15 @@ class RenderSettings:
 
     size: pixels a side. samples_per_axis: its square is the number of samples a pixel.
     shadows: whether the key light casts them. background: its gray value, 0..1.
+    neck: the point, mm in the head's frame, about which the head turns and nods. It lies behind the
+        head's centre, so a turning face also moves sideways, as it does on a real neck.
     """
 
     size: int = 150
     samples_per_axis: int = 2
     shadows: bool = True
     background: float = 1.0
+    neck: tuple[float, float, float] = (0.0, -20.0, -30.0)
     camera: Camera = field(default_factory=Camera)
     lights: Lights = field(default_factory=Lights)
 
@@ -110,7 +113,8 @@ class Renderer:
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = rotation(azimuth, elevation)
-        vertices, normals = turn @ people.vertices, turn @ people.normals
+        neck = torch.tensor(settings.neck)[:, None]
+        vertices, normals = turn @ (people.vertices - neck) + neck, turn @ people.normals
         light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
         visible = (
             key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
