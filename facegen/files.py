@@ -60,7 +60,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{folder}: another process is writing here; wait for it, or choose another --out"
+                f"{folder}: another process is writing here; wait for it, or choose another folder"
             ) from None
         yield
     finally:

@@ -1,5 +1,6 @@
 """What the network is fed: whole mini-batches at the asked ratio, averaged areas, in order."""
 
+import math
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -104,10 +105,12 @@ def test_a_step_depends_on_nothing_but_its_number_and_the_seed(synthetic_dataset
 
 @pytest.mark.parametrize(("source", "target"), [(150, 64), (64, 64), (64, 16), (7, 3)])
 def test_resizing_averages_areas(source: int, target: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (2, source, source), dtype=np.uint8)
-    # Every source pixel made target x target small ones, every target pixel is a block of them.
-    fine = pixels.repeat(target, axis=1).repeat(target, axis=2) / 255
-    blocks = fine.reshape(2, target, source, target, source).mean(axis=(2, 4))
+    pixels = np.random.default_rng(0).integers(0, 256, (source, source), dtype=np.uint8)
+    # Both grids have edges on a finer one: source pixels are repeated, target pixels are blocks.
+    copies = target // math.gcd(source, target)
+    fine = pixels.repeat(copies, axis=0).repeat(copies, axis=1) / 255
+    block = source * copies // target
+    blocks = fine.reshape(target, block, target, block).mean(axis=(1, 3))
     result = network_input(torch.from_numpy(pixels), target).numpy()
     np.testing.assert_allclose(result, blocks, atol=2e-6)
 
@@ -117,6 +120,13 @@ def test_area_weights_are_shares() -> None:
     np.testing.assert_allclose(weights.sum(1), 1, atol=1e-6)
     np.testing.assert_allclose(weights.sum(0), 64 / 150, atol=1e-6)
     assert (weights >= 0).all()
+
+
+def test_larger_data_are_resized_on_reading(synthetic_dataset: Path) -> None:
+    work = batches(synthetic_dataset, replace(TINY, network=replace(TINY.network, image_size=8)))
+    images = work.dataset.read("train", work.draw(0).group_id).images.astype(np.float32) / 255
+    pairs = images.reshape(2, 20, 8, 2, 8, 2).mean(axis=(3, 5))
+    np.testing.assert_allclose(work.read(0).images.numpy(), pairs, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,10 @@ from dcign.resume import optimiser_tensors
 from dcign.train import Record, Training
 from facegen.shards import Dataset
 
+# Threads that wait for each other stall on a busy machine: such small layers then take ten times
+# as long with two as with one.
+torch.set_num_threads(1)
+
 TINY = TrainConfig(
     preset="tiny",
     network=NetworkConfig(
