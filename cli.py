@@ -10,6 +10,7 @@ import datetime
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -384,8 +385,7 @@ def evaluate(run: Path, target: Path | None, data: Path | None) -> None:
     dataset = Dataset(data) if data else dataset_of(found)
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
-    with _progress() as progress:
-        report = judge(found, dataset, lambda work: progress.track(work, description="encoding"))
+    report = judge(found, dataset, _track)
     click.echo(f"{report.run} at step {report.step:,} on {report.data}")
     _table(factor_table(report))
     _table(picture_table(report))
@@ -396,6 +396,12 @@ def evaluate(run: Path, target: Path | None, data: Path | None) -> None:
     if target:
         write_atomic(target, (json.dumps(report.to_json(), indent=1) + "\n").encode())
         click.echo(f"{target}: written")
+
+
+def _track(work: Sequence[Any]) -> Iterator[Any]:
+    """Pass images through the network under a progress bar."""
+    with _progress() as progress:
+        yield from progress.track(work, description="encoding")
 
 
 def _find_run(name: Path | None) -> "Run | None":
@@ -453,17 +459,12 @@ def render_sweep(
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     out.mkdir(parents=True, exist_ok=True)
-    with _progress() as progress:
-
-        def track(work: Any) -> Any:
-            return progress.track(work, description="calibrating")
-
-        if run is None:
-            show = show_truth(latent, frames, seed, face_model)
-        elif image:
-            show = show_picture(run, latent, frames, image, track)
-        else:
-            show = show_run(run, latent, frames, seed, face_model, track)
+    if run is None:
+        show = show_truth(latent, frames, seed, face_model)
+    elif image:
+        show = show_picture(run, latent, frames, image, _track)
+    else:
+        show = show_run(run, latent, frames, seed, face_model, _track)
     for note in show.notes:
         _say(f"warning: {note}")
     if run is None:

@@ -1,6 +1,6 @@
 """A split of a data set as a trained network sees it: codes, reconstructions, the truth beside."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,11 @@ GROUPS_AT_ONCE = 10
 SAMPLE_GROUPS = 240
 """Mini-batches of the training split that stand for all of it."""
 
-Track = Callable[[Iterable[Any]], Iterable[Any]]
-"""Wraps a sized iterable of work, to show progress."""
+Track = Callable[[Sequence[Any]], Iterable[Any]]
+"""Wraps a sequence of work, to show progress."""
 
 
-def untracked(work: Iterable[Any]) -> Iterable[Any]:
+def untracked(work: Sequence[Any]) -> Iterable[Any]:
     """Show nothing."""
     return work
 

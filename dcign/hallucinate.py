@@ -89,6 +89,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
     Raises UserError, with the remedy, for a file that is missing, no picture, damaged or huge.
     """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a file; give a PNG or JPEG file")
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures; the limit here is stricter.
