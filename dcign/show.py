@@ -23,7 +23,7 @@ SIDE = 150
 COLUMNS = 11
 """Pictures in a row of the strip."""
 
-FRAME, PAPER = 20, 247
+FRAME, PAPER = 20, 246
 """Gray values: of the line around the network's input, and of where there is no picture."""
 
 
@@ -109,7 +109,7 @@ def show_picture(run: Run, factor: str, frames: int, path: Path, track: Track = 
     still = np.repeat(_enlarge(_bytes(image[None])), frames, axis=0)
     alone = np.full_like(still, PAPER)
     alone[_middle(frames)] = still[0]
-    how = "the direction in which people differ most" if factor == IDENTITY else _of(factor)
+    how = "along the direction in which people differ most" if factor == IDENTITY else factor
     strip = [Row(f"input: {path.name}", alone), Row(f"network: {how}", made)]
     notes = []
     if (ratio := strangeness(run, calibration, image)) > 1:
