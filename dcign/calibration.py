@@ -118,7 +118,7 @@ def dataset_of(run: Run) -> Dataset:
     if dataset.fingerprint != run.data_fingerprint:
         raise UserError(
             f"{run.path}: trained on data set {run.data_fingerprint}, and {run.data_path} is now "
-            f"{dataset.fingerprint}; put the old one back, or train again"
+            f"{dataset.fingerprint}; put the old one back, or train again (`evaluate` takes --data)"
         )
     return dataset
 
