@@ -143,6 +143,8 @@ class Generation:
 
         Raises UserError when the folder holds anything of another data set.
         """
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"{self.out}: not a folder; choose another --out")
         strangers = {path.name for path in self.out.glob("*.h5")} - {s.file for s in self.slots}
         if strangers:
             raise _foreign(self.out, f"{min(strangers)} is not part of what was asked for")

@@ -111,6 +111,12 @@ def test_a_disk_without_room_is_refused_before_the_start(
     assert not list(out.iterdir())
 
 
+def test_a_file_is_no_place_for_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "faces").write_text("a file")
+    with pytest.raises(UserError, match="faces: not a folder; choose another --out"):
+        generation(tmp_path / "faces")
+
+
 def test_a_worker_that_dies_ends_the_work(tmp_path: Path) -> None:
     work = Generation(CONFIG, tmp_path, None, 2, open_dying)
     with pytest.raises(UserError, match=r"worker process died \(killed by SIGKILL\).*same command"):
