@@ -20,7 +20,13 @@ _HAIRLINE_ANGLE = (0.0, 15.0, 28.0, 40.0, 50.0, 60.0, 70.0, 79.0, 88.0, 112.0, 1
 _HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, -34.0, -60.0, -64.0)
 
 # The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
-_BROW = ((9.0, 17.5, 3.2), (18.0, 20.5, 3.6), (30.0, 23.5, 3.2), (39.0, 22.5, 2.4), (47.0, 17.0, 1.0))
+_BROW = (
+    (9.0, 17.5, 3.2),
+    (18.0, 20.5, 3.6),
+    (30.0, 23.5, 3.2),
+    (39.0, 22.5, 2.4),
+    (47.0, 17.0, 1.0),
+)
 
 _WAVELENGTHS = (27.0, 10.0, 5.0)
 
@@ -202,7 +208,9 @@ def _beard(
 ) -> NDArray[np.float64]:
     """Below a line from the sideburn to the corner of the mouth, and down to the throat."""
     cheek = np.interp(
-        around, (0.0, 20.0, 38.0, 60.0, 76.0, 84.0), (mouth_y - 9, mouth_y, -52.0, -38.0, -12.0, -12.0)
+        around,
+        (0.0, 20.0, 38.0, 60.0, 76.0, 84.0),
+        (mouth_y - 9, mouth_y, -52.0, -38.0, -12.0, -12.0),
     )
     throat = y - (mouth_y - 54.0) + 0.35 * np.minimum(z - 40.0, 0.0)
     signed = np.minimum.reduce([cheek - y, throat, 1.2 * (82.0 - around)])

@@ -30,7 +30,8 @@ class Appearance:
     melanin, haemoglobin: skin pigments, 0 pale .. 1 dark or flushed.
     hair_colour, brow_colour (batch, 3): linear reflectance of hair and beard, brows and lashes.
     volume, sides, quiff: hair's thickness in mm on top, at the sides, added above the forehead.
-    part: sideways position of the parting in mm; lift: extra volume at the crown, 0..1; curl: 0 straight .. 1.
+    part: sideways position of the parting in mm; lift: extra volume at the crown, 0..1;
+    curl: 0 straight .. 1.
     hairline: mm by which the hairline is raised; recession: mm by which the temples recede.
     density: 0 shaven .. 1 dense; crown: 0 bald on top .. 1.
     brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm.
@@ -68,7 +69,7 @@ class Appearance:
 
 
 def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
-    """traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance."""
+    """Traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance."""
     # A standard normal for each: the coefficients carry the sampling's own sigma.
     z = dict(zip(APPEARANCE, (coefficients / IDENTITY_SIGMA).unbind(-1), strict=True))
     male = masculinity(traits)
@@ -80,7 +81,9 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     melanin = 0.04 + torch.nn.functional.softplus(melanin - 0.04, beta=20.0)
     pale = _step(melanin, 0.42, 0.12)
 
-    dark_hair = (0.95 * african + 0.95 * asian + 0.48 * european) + 0.24 * z["hair_melanin"] * european
+    dark_hair = (0.95 * african + 0.95 * asian + 0.48 * european) + 0.24 * z[
+        "hair_melanin"
+    ] * european
     young_hair = _hair(
         dark_hair.clamp(0.06, 1.05), 0.30 * torch.sigmoid(z["hair_red"] - 0.8) * european
     )

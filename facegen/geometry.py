@@ -1,8 +1,8 @@
 """Frames, stated once; rotation, projection and normals, all differentiable.
 
 Camera frame (mm): +x to the viewer's right, +y up, +z towards the camera, origin at the centre of
-the frontal head. A frontal head's own frame (+x the subject's left, +y up, +z out of the nose) coincides
-with it: the subject's left is at the viewer's right.
+the frontal head. A frontal head's own frame (+x the subject's left, +y up, +z out of the nose)
+coincides with it: the subject's left is at the viewer's right.
 
 Positive azimuth turns the nose to the viewer's right, positive elevation lifts it: the nose points
 along (cos e sin a, sin e, cos e cos a). The light's azimuth is measured the same way, in the
@@ -38,13 +38,10 @@ def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
     """
     a, e = torch.deg2rad(azimuth), torch.deg2rad(elevation)
     zero, one = torch.zeros_like(a), torch.ones_like(a)
-    turn = torch.stack(
-        [a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos()], dim=-1
-    ).unflatten(-1, (3, 3))
-    nod = torch.stack(
-        [one, zero, zero, zero, e.cos(), e.sin(), zero, -e.sin(), e.cos()], dim=-1
-    ).unflatten(-1, (3, 3))
-    return turn @ nod
+    turn = torch.stack([a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos()], dim=-1)
+    nod = torch.stack([one, zero, zero, zero, e.cos(), e.sin(), zero, -e.sin(), e.cos()], dim=-1)
+    matrices: Tensor = turn.reshape(-1, 3, 3) @ nod.reshape(-1, 3, 3)
+    return matrices
 
 
 def direction(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -89,10 +86,11 @@ class VertexNormals:
         """Unit normals (batch, 3, vertex) of vertices (batch, 3, vertex), weighted by area."""
         # Vertices lead here: a face then gathers three contiguous rows for the whole batch.
         rows = vertices.flatten(0, 1).T.contiguous()
-        a, b, c = rows[self._faces].unflatten(2, (-1, 3)).unbind(1)
+        a, b, c = rows[self._faces].reshape(len(self._faces), 3, -1, 3).unbind(1)
         face_normals = torch.linalg.cross(b - a, c - a)
         summed = self._faces_at_vertex.to(vertices) @ face_normals.flatten(1)
-        planes = summed.T.contiguous().unflatten(0, (-1, 3))
+        planes = summed.T.contiguous().reshape(vertices.shape)
         # torch's own norm over a dimension that is not the last takes as long as all the rest.
         squared = (planes * planes).sum(dim=1, keepdim=True)
-        return planes * torch.rsqrt(squared.clamp(min=1e-20))
+        normals: Tensor = planes * torch.rsqrt(squared.clamp(min=1e-20))
+        return normals

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.anatomy import survey
-from facegen.appearance import APPEARANCE, describe
+from facegen.appearance import describe
 from facegen.errors import UserError
 from facegen.geometry import Camera, VertexNormals, direction, project, rotation
 from facegen.hair import coverage, displace, hair_colours
@@ -62,7 +62,9 @@ class People:
 
     def one(self, number: int) -> "People":
         """Person `number` alone, as a batch of one."""
-        fields = (getattr(self, item.name)[number : number + 1] for item in dataclasses.fields(self))
+        fields = (
+            getattr(self, item.name)[number : number + 1] for item in dataclasses.fields(self)
+        )
         return People(*fields)
 
 
@@ -81,9 +83,10 @@ class Renderer:
 
     def people(self, identity: Tensor) -> People:
         """Decodes identity coefficients (batch, model.identity_size)."""
-        shape, coefficients = identity.split([len(self.model.basis), len(APPEARANCE)], dim=1)
+        modes = len(self.model.basis)
+        shape, coefficients = identity[:, :modes], identity[:, modes:]
         appearance = describe(shape, coefficients)
-        vertices = self._mean + (shape @ self._basis).unflatten(1, (3, -1))
+        vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         vertices = vertices + displace(self._anatomy, appearance)
         return People(
             vertices=vertices,
@@ -116,12 +119,8 @@ class Renderer:
         neck = torch.tensor(settings.neck)[:, None]
         vertices, normals = turn @ (people.vertices - neck) + neck, turn @ people.normals
         light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
-        visible = (
-            key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
-        )
-        key, around = irradiance(
-            normals, light, visible, self._anatomy.occlusion, settings.lights
-        )
+        visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
+        key, around = irradiance(normals, light, visible, self._anatomy.occlusion, settings.lights)
         key, around = key * people.exposure[:, None], around * people.exposure[:, None]
         strand = turn @ self._anatomy.strand
         skin = display(
@@ -135,9 +134,9 @@ class Renderer:
         fragments = rasterize(screen, self.faces, samples, samples)
         layers = torch.cat([skin, hair, covered], dim=1).mT.contiguous()
         channels = skin.shape[1]
-        below, above, share = interpolate(layers, screen, self.faces, fragments).split(
-            [channels, channels, 1], dim=-1
-        )
+        layered = interpolate(layers, screen, self.faces, fragments)
+        below, above = layered[..., :channels], layered[..., channels:-1]
+        share = layered[..., -1:]
         picture = below + share.clamp(0, 1) * (above - below)
         background = torch.full((channels,), settings.background)
         return resolve(picture, fragments, background, settings.samples_per_axis)

@@ -75,7 +75,8 @@ def shade_hair(
 ) -> Tensor:
     """Hair (batch, 3, vertex): a strand shines where its tangent is across the half vector.
 
-    colour (batch, 3, vertex): reflectance. strand (batch, 3, vertex): unit tangents. Source: Kajiya & Kay 1989.
+    colour (batch, 3, vertex): reflectance. strand (batch, 3, vertex): unit tangents.
+    Source: Kajiya & Kay 1989.
     """
     half = torch.nn.functional.normalize(light + torch.tensor([0.0, 0.0, 1.0]).to(light), dim=-1)
     across = (1 - _dot(strand, half) ** 2).clamp(min=1e-4).sqrt()

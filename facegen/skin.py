@@ -79,5 +79,5 @@ def _rgb(values: tuple[float, float, float]) -> Tensor:
 
 
 def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:
-    """share (vertex,) of one colour over another, (batch, 3, vertex)."""
+    """Share (vertex,) of one colour over another, (batch, 3, vertex)."""
     return below + share * (above - below)

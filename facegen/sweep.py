@@ -16,7 +16,7 @@ _SPLIT = "sweep"
 class Sweep:
     """frames scenes that differ in one factor.
 
-    values (frame,): the latent in its unit; for the identity, how far one person has become another.
+    values (frame,): the latent in its unit; for an identity, how far one has become another.
     labels (frame, latent), identity (frame, mode): what to render.
     captions: values as text.
     """

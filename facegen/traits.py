@@ -20,9 +20,11 @@ def ancestry_weights(traits: Tensor) -> Tensor:
 
 def masculinity(traits: Tensor) -> Tensor:
     """Traits (..., trait) to 0 (female) .. 1 (male)."""
-    return torch.special.ndtr(2.0 * traits[..., 0])
+    male: Tensor = torch.special.ndtr(2.0 * traits[..., 0])
+    return male
 
 
 def age_years(traits: Tensor) -> Tensor:
     """Traits (..., trait) to years, 16 .. 85."""
-    return 16.0 + 69.0 * torch.special.ndtr(0.9 * traits[..., 1] - 0.2)
+    older: Tensor = torch.special.ndtr(0.9 * traits[..., 1] - 0.2)
+    return 16.0 + 69.0 * older

@@ -44,7 +44,9 @@ def test_a_sample_depends_on_its_own_index_alone() -> None:
 
 
 def test_adding_identity_modes_keeps_the_earlier_ones() -> None:
-    np.testing.assert_array_equal(draw_identity(5, 1, "train", 8), draw_identity(9, 1, "train", 8)[:5])
+    np.testing.assert_array_equal(
+        draw_identity(5, 1, "train", 8), draw_identity(9, 1, "train", 8)[:5]
+    )
 
 
 def test_splits_and_seeds_share_no_identity() -> None:

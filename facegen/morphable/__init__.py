@@ -11,5 +11,5 @@ __all__ = ["DEFAULT_MODEL", "MorphableModel", "load"]
 
 
 def load(path: str | Path | None = None) -> MorphableModel:
-    """The face model in a file, by default the one `make model` built; UserError if there is none."""
+    """The face model in a file, by default `make model`'s; UserError if there is none."""
     return load_model(DEFAULT_MODEL if path is None else path)

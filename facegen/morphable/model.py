@@ -53,7 +53,12 @@ class MorphableModel:
     def fingerprint(self) -> str:
         """A hash of everything that shapes a picture."""
         digest = hashlib.sha256()
-        for array in (self.mean, self.basis, self.faces, *map(self.fields.get, sorted(self.fields))):
+        for array in (
+            self.mean,
+            self.basis,
+            self.faces,
+            *map(self.fields.get, sorted(self.fields)),
+        ):
             assert array is not None
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]

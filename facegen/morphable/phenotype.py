@@ -114,8 +114,11 @@ def _three(name: str, value: NDArray[np.float64]) -> dict[str, NDArray[np.float6
 
 @dataclass(frozen=True)
 class _Slider:
-    """up, down (vertex, 3): displacements in mm at +1 and -1 standard deviation.
-    trait: the trait that drives it, with this sign, or none."""
+    """A local slider.
+
+    up, down (vertex, 3): displacements in mm at +1 and -1 standard deviation.
+    trait: the trait that drives it, with this sign, or none.
+    """
 
     up: NDArray[np.float64]
     down: NDArray[np.float64]
@@ -158,14 +161,12 @@ def _sliders(wheel: MakeHumanWheel, count: int, keep: NDArray[np.int64]) -> list
             sliders.append(slider)
     for left, right in mirrored.values():
         sliders.append(_Slider(left.up + right.up, left.down + right.down))
-        sliders += [
-            _Slider(_ASYMMETRY * half.up, _ASYMMETRY * half.down) for half in (left, right)
-        ]
+        sliders += [_Slider(_ASYMMETRY * half.up, _ASYMMETRY * half.down) for half in (left, right)]
     return sliders
 
 
 def _split_direction(name: str) -> tuple[str, str]:
-    """ "nose-hump-incr" to ("nose-hump", "+"); a target without an opposite counts as "+"."""
+    """Split "nose-hump-incr" into ("nose-hump", "+"); without an opposite a target counts as +."""
     asymmetric = re.fullmatch(r"asym-(.*)-([lr])", name)
     if asymmetric:
         return asymmetric[1], "+" if asymmetric[2] == "l" else "-"

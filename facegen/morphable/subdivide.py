@@ -80,10 +80,7 @@ def catmull_clark(quads: NDArray[np.int64], vertex_count: int) -> Subdivision:
     centre = vertex_count + np.arange(face_count)
     side = vertex_count + face_count + edge_of_side
     fine = np.stack(
-        [
-            np.stack([quads[:, k], side[:, k], centre, side[:, k - 1]], axis=1)
-            for k in range(4)
-        ],
+        [np.stack([quads[:, k], side[:, k], centre, side[:, k - 1]], axis=1) for k in range(4)],
         axis=1,
     ).reshape(-1, 4)
     operator = scipy.sparse.vstack([vertex_point, face_point, edge_point]).tocsr()

@@ -125,9 +125,7 @@ def _bust(mesh: BaseMesh) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 def _inside_mouth(mesh: BaseMesh, quads: NDArray[np.int64]) -> NDArray[np.bool_]:
     """The faces of the oral cavity: behind the lips, in front of the spine, near the midline."""
     centre = mesh.vertices[quads].mean(axis=1)
-    return np.asarray(
-        (np.abs(centre[:, 0]) < 40) & (centre[:, 2] > 50) & (centre[:, 1] > 620)
-    )
+    return np.asarray((np.abs(centre[:, 0]) < 40) & (centre[:, 2] > 50) & (centre[:, 1] > 620))
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,9 @@ def _close_bust(
         shift[:, 1] = -down + flat * (level.min() - level)
         current = count + size * step + np.arange(size)
         parts.append(
-            np.stack(
-                [previous, np.roll(previous, -1), np.roll(current, -1), current], axis=1
-            )[:, ::-1]
+            np.stack([previous, np.roll(previous, -1), np.roll(current, -1), current], axis=1)[
+                :, ::-1
+            ]
         )
         rows.append(ring)
         offset.append(shift)
@@ -183,7 +181,9 @@ def _close_bust(
 
 def _border_loops(quads: NDArray[np.int64]) -> list[list[int]]:
     """The closed borders, each in the order in which its faces run along it."""
-    sides = {(int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)}
+    sides = {
+        (int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)
+    }
     following = {a: b for a, b in sorted(sides) if (b, a) not in sides}
     loops = []
     while following:
@@ -210,8 +210,10 @@ def _triangulate(quads: NDArray[np.int64]) -> NDArray[np.int64]:
 def _eyeball(
     turn: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Points (vertex, 3) of a unit sphere that looks along +z turned by `turn` radians about +y,
-    their polar angles in degrees, and triangles (face, 3)."""
+    """A unit sphere that looks along +z turned by `turn` radians about +y.
+
+    Returns points (vertex, 3), their polar angles (vertex,) in degrees, triangles (face, 3).
+    """
     angles = np.concatenate([[0.0], np.repeat(_EYE_RINGS, _EYE_SEGMENTS)])
     around = np.concatenate(
         [[0.0], np.tile(2 * np.pi * np.arange(_EYE_SEGMENTS) / _EYE_SEGMENTS, len(_EYE_RINGS))]
