@@ -26,7 +26,10 @@ class TrainConfig:
     decay: the part of the steps, at the end, over which the learning rate falls linearly to 0.
     rule, invariance: see dcign.clamp.
     kl_weight: factor of the KL divergence beside the summed likelihood.
-    kl_warmup: steps over which that factor grows linearly from 0.
+    kl_start, kl_anneal: the factor begins at kl_start and falls linearly, over the part kl_anneal of
+        the steps, to kl_weight. Noise as wide as the code's whole range leaves no room for a unit
+        that folds or jumps, so it comes to run along its factor before any detail is coded
+        (deterministic annealing, Rose 1998).
     """
 
     preset: str
@@ -44,11 +47,19 @@ class TrainConfig:
     rule: Rule = "mean"
     invariance: float = 0.01
     kl_weight: float = 1.0
-    kl_warmup: int = 0
+    kl_start: float = 1.0
+    kl_anneal: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise UserError for what no training can be."""
-        numbers = (self.learning_rate, self.eps, self.invariance, self.kl_weight, *self.ratio)
+        numbers = (
+            self.learning_rate,
+            self.eps,
+            self.invariance,
+            self.kl_weight,
+            self.kl_start,
+            *self.ratio,
+        )
         wrong = {
             "steps must be 1 or more": self.steps < 1,
             "the seed must lie in 0 .. 2**63 - 1": not 0 <= self.seed < 2**63,
@@ -57,8 +68,11 @@ class TrainConfig:
             "rates, weights and ratios must be 0 or more": not all(
                 math.isfinite(number) and number >= 0 for number in numbers
             ),
-            "decay lies in 0 .. 1, beta1 and beta2 below 1": not (
-                0 <= self.decay <= 1 and 0 <= self.beta1 < 1 and 0 <= self.beta2 < 1
+            "decay and kl_anneal lie in 0 .. 1, beta1 and beta2 below 1": not (
+                0 <= self.decay <= 1
+                and 0 <= self.kl_anneal <= 1
+                and 0 <= self.beta1 < 1
+                and 0 <= self.beta2 < 1
             ),
             "groups and samples must be 1 or more": self.groups < 1 or self.samples == 0,
             f"the rule is one of {get_args(Rule)}": self.rule not in get_args(Rule),
@@ -74,7 +88,9 @@ class TrainConfig:
 
     def kl_weight_at(self, step: int) -> float:
         """The factor of the KL divergence at a step, counted from 0."""
-        return self.kl_weight * min(1.0, (step + 1) / self.kl_warmup if self.kl_warmup else 1.0)
+        falling = self.kl_anneal * self.steps
+        left = max(0.0, 1.0 - step / falling) if falling else 0.0
+        return self.kl_weight + left * (self.kl_start - self.kl_weight)
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON can hold it."""
@@ -122,9 +138,12 @@ PRESETS = {
             padded=True,
         ),
         steps=6000,
+        ratio=(1.0, 1.0, 1.5, 1.0),
         groups=4,
         learning_rate=1e-3,
         eps=1e-4,
         decay=0.3,
+        kl_start=20.0,
+        kl_anneal=0.3,
     ),
 }

@@ -55,11 +55,13 @@ def test_presets_are_named_once() -> None:
 
 
 def test_rates_over_a_training() -> None:
-    config = replace(TINY, steps=100, decay=0.3, learning_rate=1.0, kl_weight=2.0, kl_warmup=10)
+    config = replace(
+        TINY, steps=100, decay=0.3, learning_rate=1.0, kl_weight=2.0, kl_start=6.0, kl_anneal=0.2
+    )
     assert [config.rate_at(step) for step in (0, 70)] == [1.0, 1.0]
     assert config.rate_at(85) == pytest.approx(0.5)
     assert config.rate_at(99) == pytest.approx(1 / 30)
-    assert [config.kl_weight_at(step) for step in (4, 9, 50)] == [1.0, 2.0, 2.0]
+    assert [config.kl_weight_at(step) for step in (0, 10, 20, 50)] == [6.0, 4.0, 2.0, 2.0]
     assert replace(config, decay=0.0).rate_at(99) == 1.0
 
 
