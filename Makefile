@@ -5,11 +5,6 @@ PRESET ?= paper
 LATENT ?= light
 VENV ?= .venv
 
-# The default build of torch for Linux brings gigabytes of CUDA; machines without an NVIDIA driver
-# take the small one. TORCH_INDEX= (empty) takes the default.
-TORCH_INDEX ?= $(shell [ "$$(uname -s)" != Linux ] || command -v nvidia-smi >/dev/null || \
-	echo https://download.pytorch.org/whl/cpu)
-
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CLI := $(BIN)/python cli.py
@@ -63,7 +58,6 @@ $(VENV)/.ready: setup.cfg constraints.txt
 			"$$($(PYTHON) -V 2>&1 | head -1); try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo "setting up $(VENV) (once)"
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install -c constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
