@@ -143,7 +143,7 @@ PRESETS = {
         learning_rate=1e-3,
         eps=1e-4,
         decay=0.3,
-        kl_start=20.0,
-        kl_anneal=0.3,
+        kl_start=5.0,
+        kl_anneal=0.15,
     ),
 }

@@ -4,9 +4,10 @@ Camera frame (mm): +x to the viewer's right, +y up, +z towards the camera, origi
 the frontal head. A frontal head's own frame (+x the subject's left, +y up, +z out of the nose)
 coincides with it: the subject's left is at the viewer's right.
 
-Positive azimuth turns the nose to the viewer's right, positive elevation lifts it: the nose points
-along (cos e sin a, sin e, cos e cos a). The light's azimuth is measured the same way, in the
-camera's frame: from a positive azimuth it shines from the viewer's right, and shadows fall left.
+A head turns by its azimuth about its own vertical axis, then the turned head tilts by its elevation
+about the camera's horizontal axis, as if the camera went round it on a globe. Positive azimuth
+turns the nose to the viewer's right, positive elevation shows the head from below (a frontal nose
+rises). The light's azimuth is measured in the camera's frame: from a positive azimuth it shines from the viewer's right, and shadows fall left.
 
 Positions, normals and colours of vertices are tensors (batch, 3, vertex): one plane a coordinate,
 which turns and lights them several times faster than rows of three would.
@@ -34,13 +35,14 @@ class Camera:
 def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
     """Degrees (batch,) each to matrices (batch, 3, 3) that take head to camera coordinates.
 
-    The head nods about its own ear-to-ear axis, then turns about the vertical.
+    Elevation then moves a face up and down the picture whichever way it looks; were it a nod about
+    the ears, its sign would be that of a tilt to the left in one profile, to the right in the other.
     """
     a, e = torch.deg2rad(azimuth), torch.deg2rad(elevation)
     zero, one = torch.zeros_like(a), torch.ones_like(a)
     turn = torch.stack([a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos()], dim=-1)
-    nod = torch.stack([one, zero, zero, zero, e.cos(), e.sin(), zero, -e.sin(), e.cos()], dim=-1)
-    matrices: Tensor = turn.reshape(-1, 3, 3) @ nod.reshape(-1, 3, 3)
+    tilt = torch.stack([one, zero, zero, zero, e.cos(), e.sin(), zero, -e.sin(), e.cos()], dim=-1)
+    matrices: Tensor = tilt.reshape(-1, 3, 3) @ turn.reshape(-1, 3, 3)
     return matrices
 
 

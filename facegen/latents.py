@@ -34,7 +34,7 @@ class Latent:
 
 LATENTS: tuple[Latent, ...] = (
     Latent("azimuth", "azimuth", "degree", -86.0, 86.0, "the nose moves to the right"),
-    Latent("elevation", "elevation", "degree", -23.0, 23.0, "the nose moves up"),
+    Latent("elevation", "elevation", "degree", -23.0, 23.0, "the head is seen from below"),
     Latent("light_azimuth", "light", "degree", -80.0, 80.0, "the light comes from the right"),
 )
 

@@ -15,7 +15,7 @@ from facegen.geometry import Camera, VertexNormals, direction, project, rotation
 from facegen.hair import coverage, displace, hair_colours
 from facegen.morphable import MorphableModel
 from facegen.raster import interpolate, rasterize, resolve
-from facegen.shading import Lights, display, gray, irradiance, shade_hair, shade_skin
+from facegen.shading import Lights, display, exposure, gray, irradiance, shade_hair, shade_skin
 from facegen.shadow import key_visibility
 from facegen.skin import paint
 
@@ -37,7 +37,7 @@ class RenderSettings:
     samples_per_axis: int = 2
     shadows: bool = True
     background: float = 1.0
-    neck: tuple[float, float, float] = (0.0, -20.0, -30.0)
+    neck: tuple[float, float, float] = (0.0, 0.0, -30.0)
     camera: Camera = field(default_factory=Camera)
     lights: Lights = field(default_factory=Lights)
 
@@ -121,7 +121,8 @@ class Renderer:
         light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
         key, around = irradiance(normals, light, visible, self._anatomy.occlusion, settings.lights)
-        key, around = key * people.exposure[:, None], around * people.exposure[:, None]
+        opened = (people.exposure * exposure(light))[:, None]
+        key, around = key * opened, around * opened
         strand = turn @ self._anatomy.strand
         skin = display(
             shade_skin(people.skin, normals, light, key, around, people.gloss[:, None], self._wet)

