@@ -26,9 +26,8 @@ class TrainConfig:
     decay: the part of the steps, at the end, over which the learning rate falls linearly to 0.
     rule, invariance: see dcign.clamp.
     kl_weight: factor of the KL divergence beside the summed likelihood.
-    kl_start, kl_anneal: the factor begins at kl_start and falls linearly, over the part kl_anneal of
-        the steps, to kl_weight. Noise as wide as the code's whole range leaves no room for a unit
-        that folds or jumps, so it comes to run along its factor before any detail is coded
+    kl_start, kl_anneal: the factor begins at kl_start and falls linearly to kl_weight over this
+        part of the steps. Wide noise first leaves a unit no room to fold or jump along its factor
         (deterministic annealing, Rose 1998).
     """
 

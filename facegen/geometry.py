@@ -7,7 +7,8 @@ coincides with it: the subject's left is at the viewer's right.
 A head turns by its azimuth about its own vertical axis, then the turned head tilts by its elevation
 about the camera's horizontal axis, as if the camera went round it on a globe. Positive azimuth
 turns the nose to the viewer's right, positive elevation shows the head from below (a frontal nose
-rises). The light's azimuth is measured in the camera's frame: from a positive azimuth it shines from the viewer's right, and shadows fall left.
+rises). The light's azimuth is measured in the camera's frame: from a positive azimuth it shines
+from the viewer's right, and shadows fall left.
 
 Positions, normals and colours of vertices are tensors (batch, 3, vertex): one plane a coordinate,
 which turns and lights them several times faster than rows of three would.
@@ -35,8 +36,8 @@ class Camera:
 def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
     """Degrees (batch,) each to matrices (batch, 3, 3) that take head to camera coordinates.
 
-    Elevation then moves a face up and down the picture whichever way it looks; were it a nod about
-    the ears, its sign would be that of a tilt to the left in one profile, to the right in the other.
+    Elevation then moves a face up and down whichever way it looks; were it a nod about the ears, it
+    would tilt one profile to the left and the other to the right.
     """
     a, e = torch.deg2rad(azimuth), torch.deg2rad(elevation)
     zero, one = torch.zeros_like(a), torch.ones_like(a)
