@@ -60,7 +60,8 @@ def exposure(light: Tensor) -> Tensor:
     that moves changes which side is bright and not how bright the picture is.
     """
     frontal = light[:, 2] / light[:, [0, 2]].norm(dim=1).clamp(min=1e-6)
-    return 1 / (0.73 + 0.39 * frontal)
+    opened: Tensor = 1 / (0.73 + 0.39 * frontal)
+    return opened
 
 
 def shade_skin(
