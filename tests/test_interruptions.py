@@ -23,7 +23,7 @@ def running(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The command line at work on CONFIG, slowed down."""
     command = [sys.executable, str(FAKE_CLI), str(out), "--workers", "2", *options]
     pipe = subprocess.PIPE
-    environment = {**os.environ, "FAKE_DELAY": "0.02"}
+    environment = {**os.environ, "FAKE_DELAY": "0.08"}
     with subprocess.Popen(
         command, stderr=pipe, text=True, env=environment, start_new_session=True
     ) as process:
