@@ -91,10 +91,7 @@ class PyTorch3D:
     """PyTorch3D's rasterizer on the CPU, as lean as its interface allows."""
 
     name: ClassVar[str] = "PyTorch3D"
-    install: ClassVar[str] = (
-        "pip install --no-build-isolation "
-        "'git+https://github.com/facebookresearch/pytorch3d.git@stable'"
-    )
+    install: ClassVar[str] = "see its INSTALL.md"
 
     def __init__(self, view: View) -> None:
         rasterizer = importlib.import_module("pytorch3d.renderer.mesh.rasterize_meshes")
