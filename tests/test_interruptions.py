@@ -25,12 +25,22 @@ def running(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     environment = {**os.environ, "FAKE_DELAY": "0.08"}
     with subprocess.Popen(
-        command, stderr=pipe, text=True, env=environment, start_new_session=True
+        command,
+        stderr=pipe,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=_heed_ctrl_c,
     ) as process:
         try:
             yield process
         finally:
             process.kill()
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to programs in its background, whose children would ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
