@@ -132,7 +132,7 @@ def _draw(renderer: Renderer, batch: MiniBatch, spent: dict[str, float]) -> None
         angles = torch.from_numpy(batch.labels[row : row + 1]).unbind(1)
         with _clock(spent, "render"):
             renderer.render(one, *angles)
-        posed = rotation(*angles[:2]) @ one.vertices
+        posed = renderer.pose(one.vertices, rotation(*angles[:2]))
         with _clock(spent, "raster"):
             _raster(renderer, posed)
 

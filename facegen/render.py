@@ -99,6 +99,11 @@ class Renderer:
             exposure=torch.exp(0.55 * (appearance.melanin - 0.1)),
         )
 
+    def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
+        """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
+        neck = torch.tensor(self.settings.neck)[:, None]
+        return turn @ (vertices - neck) + neck
+
     def render(
         self,
         people: People,
@@ -116,8 +121,7 @@ class Renderer:
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = rotation(azimuth, elevation)
-        neck = torch.tensor(settings.neck)[:, None]
-        vertices, normals = turn @ (people.vertices - neck) + neck, turn @ people.normals
+        vertices, normals = self.pose(people.vertices, turn), turn @ people.normals
         light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
         key, around = irradiance(normals, light, visible, self._anatomy.occlusion, settings.lights)
