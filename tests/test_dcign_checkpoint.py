@@ -12,7 +12,7 @@ import pytest
 import torch
 from trainings import DAMAGES, TINY, same, state, train, training
 
-import cli
+import dcign.commands.train
 from dcign.checkpoint import load_run
 from dcign.config import PRESETS, TrainConfig
 from dcign.models.network import Network
@@ -50,7 +50,7 @@ def test_a_configuration_survives_json(config: TrainConfig) -> None:
 
 
 def test_presets_are_named_once() -> None:
-    assert tuple(PRESETS) == cli.TRAIN_PRESETS
+    assert tuple(PRESETS) == dcign.commands.train.PRESETS
     assert all(config.preset == name for name, config in PRESETS.items())
 
 

@@ -12,6 +12,8 @@ from fakes import make_dataset
 from PIL import Image
 
 import cli
+import dcign.commands.render_sweep
+import dcign.console
 from dcign.calibration import CALIBRATION, Calibration, calibration_of, fit_curve
 from dcign.checkpoint import Checkpoint, Run, Settings, load_run, save_checkpoint, save_settings
 from dcign.codes import Codes, encode, some_groups
@@ -358,7 +360,7 @@ def one_line(result) -> str:
 
 
 def test_choices_are_the_factors():
-    assert cli.LATENT_CHOICES == FACTORS
+    assert dcign.commands.render_sweep.FACTORS == FACTORS
 
 
 def test_evaluate_prints_the_original_beside_and_writes_json(here):
@@ -386,7 +388,7 @@ def test_render_sweep_from_a_picture(here):
 
 
 def test_without_a_run_the_truth_alone(head, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(dcign.console, "RUNS", tmp_path / "runs")
     result = call("render-sweep", "--latent", "azimuth", "--frames", 2, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "no trained run in" in result.stderr

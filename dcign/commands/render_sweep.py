@@ -1,0 +1,57 @@
+"""render-sweep: one latent varies, truth and hallucination."""
+
+from pathlib import Path
+
+import click
+
+from dcign.console import RUNS, find
+from facegen.console import FACE_MODEL, PATH, SEED, say, track
+from facegen.errors import UserError
+
+FACTORS = ("azimuth", "elevation", "light", "identity")
+"""facegen.latents.FACTORS, whose import would load numpy."""
+
+
+@click.command("render-sweep")
+@click.option("--latent", type=click.Choice(FACTORS), required=True, help="What varies.")
+@click.option("--run", "name", type=PATH, help="Name in runs/, or path.  [default: the newest]")
+@click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
+@click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
+@click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
+@click.option("--seed", type=SEED, default=0, help="Another person.")
+@FACE_MODEL
+def command(
+    latent: str,
+    name: Path | None,
+    image: Path | None,
+    frames: int,
+    out: Path,
+    seed: int,
+    face_model: Path | None,
+) -> None:
+    """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
+    import io
+
+    from dcign.show import show_picture, show_run, show_truth
+    from facegen.files import write_atomic
+    from facegen.film import draw_strip, write_animation
+
+    run = find(name)
+    if run is None and image:
+        raise UserError("--image needs a trained network; run `python cli.py train` first")
+    out.mkdir(parents=True, exist_ok=True)
+    if run is None:
+        show = show_truth(latent, frames, seed, face_model)
+    elif image:
+        show = show_picture(run, latent, frames, image, track)
+    else:
+        show = show_run(run, latent, frames, seed, face_model, track)
+    for note in show.notes:
+        say(f"warning: {note}")
+    if run is None:
+        say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
+    png = io.BytesIO()
+    draw_strip(show.strip, show.captions).save(png, format="PNG", optimize=True)
+    write_atomic(out / f"{latent}.png", png.getvalue())
+    write_animation(show.film, show.captions, out / f"{latent}.gif")
+    click.echo(f"{out / latent}.png and .gif: written{f' with {run.path}' if run else ''}")

@@ -1,0 +1,36 @@
+"""benchmark: how fast things are."""
+
+import json
+from pathlib import Path
+
+import click
+
+from facegen.console import COUNT, FACE_MODEL, SIZE
+
+
+@click.group("benchmark")
+def command() -> None:
+    """Measure how fast things are on this machine."""
+
+
+@command.command("render")
+@click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+@click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
+@FACE_MODEL
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=10,
+    show_default=True,
+    help="Time for each measurement.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def render(
+    size: int, workers: int | None, face_model: Path | None, seconds: int, as_json: bool
+) -> None:
+    """Measure making a data set, where the time goes, and every rival renderer installed."""
+    from facegen.generate import cpus
+    from facegen.rate import report, summary
+
+    found = report(size, face_model, workers or cpus(), seconds)
+    click.echo(json.dumps(found, indent=1) if as_json else summary(found))

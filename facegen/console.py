@@ -1,0 +1,77 @@
+"""What commands share: types of arguments, progress bars, tables."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+INTERRUPTED = 130
+"""What a command exits with after Ctrl-C."""
+
+
+def say(message: str) -> None:
+    """Print one line to stderr, whatever characters a path in it has."""
+    line = " ".join(message.split())
+    click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), err=True)
+
+
+class PathType(click.Path):
+    """A path that can exist."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value) or "\0" in str(value):
+            self.fail(f"{str(value)!r} cannot be a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = PathType(path_type=Path)
+COUNT = click.IntRange(min=1)
+SIZE = click.IntRange(8, 4096)
+SEED = click.IntRange(0, 2**63 - 1)
+FACE_MODEL = click.option("--face-model", type=PATH, help="Face model.  [default: `make model`'s]")
+
+
+def progress_bar() -> "Progress":
+    """Make a progress bar with an estimate of the time left, on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        speed_estimate_period=120.0,
+    )
+
+
+def track(work: Sequence[Any]) -> Iterator[Any]:
+    """Pass images through a network under a progress bar."""
+    with progress_bar() as progress:
+        yield from progress.track(work, description="encoding")
+
+
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """Print rows of text under a header; those that start with spaces belong to the one above."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for number, head in enumerate(rows[0]):
+        table.add_column(head, justify="right" if number else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row), style="dim" if row[0].startswith(" ") else "")
+    Console().print(table)
