@@ -1,6 +1,6 @@
 """Kills a process that does nothing but save checkpoints, again and again, and reads what is left.
 
-Usage: save_forever.py RUN DATA KILLS; prints the newest step found after each kill.
+Usage: save_forever.py RUN DATA KILLS; writes the newest step found after each kill.
 """
 
 import os
@@ -33,4 +33,4 @@ if __name__ == "__main__":
         os.kill(saver, signal.SIGKILL)
         os.waitpid(saver, 0)
         work.step = load_run(folder).step
-        print(work.step)
+        sys.stdout.write(f"{work.step}\n")
