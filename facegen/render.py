@@ -83,9 +83,8 @@ class Renderer:
 
     def people(self, identity: Tensor) -> People:
         """Decodes identity coefficients (batch, model.identity_size)."""
-        modes = len(self.model.basis)
-        shape, coefficients = identity[:, :modes], identity[:, modes:]
-        appearance = describe(shape, coefficients)
+        shape, _, traits, coefficients = self.model.split(identity)
+        appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         vertices = vertices + displace(self._anatomy, appearance)
         return People(

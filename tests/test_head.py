@@ -10,7 +10,7 @@ import torch
 from facegen.errors import UserError
 from facegen.latents import draw_identity
 from facegen.morphable import load
-from facegen.morphable.model import save_model
+from facegen.morphable.loaders.head import save
 from facegen.traits import TRAITS, age_years, ancestry_weights, masculinity
 
 
@@ -78,7 +78,7 @@ def test_traits_mean_what_they_say(head) -> None:
 
 
 def test_a_model_survives_its_file(head, tmp_path: Path) -> None:
-    save_model(head, tmp_path / "copy.h5")
+    save(head, tmp_path / "copy.h5")
     copy = load(tmp_path / "copy.h5")
     assert copy.fingerprint == head.fingerprint
     assert copy.mode_names == head.mode_names
@@ -88,7 +88,7 @@ def test_a_model_survives_its_file(head, tmp_path: Path) -> None:
 def test_a_bad_file_is_one_clear_line(head, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "head.h5"
     if damage != "missing":
-        save_model(head, path)
+        save(head, path)
     if damage == "text":
         path.write_text("not a model")
     elif damage == "foreign":
@@ -102,3 +102,33 @@ def test_a_bad_file_is_one_clear_line(head, tmp_path: Path, damage: str) -> None
     with pytest.raises(UserError, match=r"head\.h5.*make model") as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_expressions_move_what_they_name(head) -> None:
+    """Up to a scale in mm that a face can do, and only where its name says."""
+    assert head.expression_basis.shape == (len(head.expression_names), *head.mean.shape)
+    assert not head.expression_signed
+    size = np.linalg.norm(head.expression_basis, axis=2)
+    assert ((size.max(axis=1) > 2) & (size.max(axis=1) < 45)).all(), "mm"
+    moves = dict(zip(head.expression_names, head.expression_basis, strict=True))
+    lips = head.fields["lips"] > 0.5
+    skull = head.mean[:, 1] > head.mean[head.fields["eye_angle"] == 0, 1].max() + 55
+    eye_y = head.mean[head.fields["eye_angle"] == 0, 1].mean()
+    assert size[:, skull].max() < 1.5, "no expression moves the top of the head"
+    jaw = moves["jawOpen"]
+    assert jaw[lips, 1].min() < -10 and jaw[head.mean[:, 1] > eye_y + 10, 1].min() > -0.1
+    for name, side in (("eyeBlink_L", 1), ("eyeBlink_R", -1)):
+        largest = np.linalg.norm(moves[name], axis=1).argmax()
+        assert side * head.mean[largest, 0] > 10, "the subject's own left and right"
+        assert moves[name][largest, 1] < -5, "lids close downwards"
+    corner = head.mean[lips, 0].argmax()
+    assert moves["mouthSmile_L"][lips][corner, 1] > 2, "a smile lifts the corner of the mouth"
+
+
+def test_a_head_from_before_there_were_expressions_loads(head, tmp_path: Path) -> None:
+    save(head, tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        del file["expressions"], file.attrs["expression_names"]
+    old = load(tmp_path / "old.h5")
+    assert old.expression_basis.shape == (0, *head.mean.shape)
+    assert np.array_equal(old.basis, head.basis)

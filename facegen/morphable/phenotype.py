@@ -30,7 +30,7 @@ _FOLLOWS = {
 
 _LARGEST_WEIGHT = 0.6
 _ASYMMETRY = 0.12
-_COMPOSURE = {
+COMPOSURE = {
     "eyeBlinkLeft": 0.12,
     "eyeBlinkRight": 0.12,
     "mouthSmileLeft": 0.14,
@@ -53,7 +53,7 @@ class Phenotypes:
     def __init__(self, wheel: MakeHumanWheel, mesh: BaseMesh, keep: NDArray[np.int64]):
         count = len(mesh.vertices)
         self._rest = mesh.vertices[keep] + sum(
-            weight * wheel.face_unit(name, count)[keep] for name, weight in _COMPOSURE.items()
+            weight * wheel.face_unit(name, count)[keep] for name, weight in COMPOSURE.items()
         )
         self._macro = {
             name: wheel.target(f"macrodetails/{name}", count)[keep]
