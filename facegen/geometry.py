@@ -14,11 +14,15 @@ Positions, normals and colours of vertices are tensors (batch, 3, vertex): one p
 which turns and lights them several times faster than rows of three would.
 """
 
-import warnings
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from facegen import normals
 
 
 @dataclass(frozen=True)
@@ -70,30 +74,69 @@ class VertexNormals:
 
     def __init__(self, faces: Tensor, vertex_count: int):
         """faces: int32 (face, 3), counter-clockwise from outside."""
-        corner = faces.long().flatten()
-        order = corner.argsort(stable=True)
-        starts = torch.searchsorted(corner[order], torch.arange(vertex_count + 1))
-        with warnings.catch_warnings():
-            # torch calls its CSR layout beta; a product with a dense matrix is all we ask of it.
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-            self._faces_at_vertex = torch.sparse_csr_tensor(
-                starts,
-                order // 3,
-                torch.ones(len(corner)),
-                (vertex_count, len(faces)),
-                check_invariants=True,
-            )
-        self._faces = faces.long()
+        self._faces = faces.int().contiguous()
+        self._corners = _corners_at_vertices(faces, vertex_count)
 
     def __call__(self, vertices: Tensor) -> Tensor:
         """Unit normals (batch, 3, vertex) of vertices (batch, 3, vertex), weighted by area."""
-        # Vertices lead here: a face then gathers three contiguous rows for the whole batch.
-        rows = vertices.flatten(0, 1).T.contiguous()
-        a, b, c = rows[self._faces].reshape(len(self._faces), 3, -1, 3).unbind(1)
-        face_normals = torch.linalg.cross(b - a, c - a)
-        summed = self._faces_at_vertex.to(vertices) @ face_normals.flatten(1)
-        planes = summed.T.contiguous().reshape(vertices.shape)
-        # torch's own norm over a dimension that is not the last takes as long as all the rest.
-        squared = (planes * planes).sum(dim=1, keepdim=True)
-        normals: Tensor = planes * torch.rsqrt(squared.clamp(min=1e-20))
-        return normals
+        if vertices.device.type == "cpu":
+            unit: Tensor = _UnitNormals.apply(  # type: ignore[no-untyped-call]
+                vertices, self._faces
+            )
+            return unit
+        return self.gathered(vertices)
+
+    def gathered(self, vertices: Tensor) -> Tensor:
+        """The same in plain torch, on any device: every vertex gathers the faces around it."""
+        a, b, c = (vertices[:, :, corner] for corner in self._faces.long().unbind(1))
+        face_normals = torch.linalg.cross(b - a, c - a, dim=1)
+        # The last, of no face, is zero.
+        padded = torch.nn.functional.pad(face_normals, (0, 1))
+        summed = padded[:, :, self._corners.to(vertices.device)].sum(dim=-1)
+        squared = (summed * summed).sum(dim=1, keepdim=True)
+        return summed * torch.rsqrt(squared.clamp(min=normals.LEAST))
+
+
+class _UnitNormals(torch.autograd.Function):
+    """VertexNormals on the CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, vertices: Tensor, faces: Tensor) -> Tensor:
+        ctx.save_for_backward(vertices, faces)
+        unit = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
+        normals.forward(vertices.contiguous().numpy(), _indices(faces), unit.numpy())
+        return unit
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_normals: Tensor) -> tuple[Tensor, None]:
+        vertices, faces = ctx.saved_tensors
+        sums, gradient = (
+            torch.zeros_like(vertices, memory_format=torch.contiguous_format) for _ in range(2)
+        )
+        normals.backward(
+            vertices.contiguous().numpy(),
+            _indices(faces),
+            by_normals.contiguous().numpy(),
+            sums.numpy(),
+            gradient.numpy(),
+        )
+        return gradient, None
+
+
+def _indices(faces: Tensor) -> NDArray[np.uint32]:
+    return faces.numpy().view(np.uint32)
+
+
+def _corners_at_vertices(faces: Tensor, vertex_count: int) -> Tensor:
+    """The faces around each vertex (vertex, most faces at one), filled up with the face's count."""
+    corner = faces.long().flatten()
+    order = corner.argsort(stable=True)
+    counts = torch.bincount(corner, minlength=vertex_count)
+    place = (
+        torch.arange(len(corner), device=faces.device) - (counts.cumsum(0) - counts)[corner[order]]
+    )
+    around = torch.full((vertex_count, int(counts.max()) if len(corner) else 1), len(faces))
+    around = around.to(faces.device)
+    around[corner[order], place] = order // 3
+    return around

@@ -6,6 +6,7 @@ import torch
 
 from facegen.geometry import Camera, VertexNormals, direction, project, rotation
 from facegen.morphable.subdivide import catmull_clark
+from facegen.subjects import sphere
 
 CUBE = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
 CUBE_QUADS = np.array(
@@ -58,6 +59,25 @@ def test_normals_have_gradients() -> None:
     compute = VertexNormals(_triangles(CUBE_QUADS), len(CUBE))
     points = torch.from_numpy(CUBE.T.copy())[None].requires_grad_()
     assert torch.autograd.gradcheck(compute, (points,))
+
+
+def test_compiled_normals_equal_the_gathered_ones() -> None:
+    """Values and gradients, over a batch, with a vertex that no face uses and one without area."""
+    vertices, faces = sphere(9, 12)
+    points = torch.from_numpy(vertices).T.repeat(2, 1, 1).double()
+    points = points + 0.1 * torch.randn(points.shape, generator=torch.Generator().manual_seed(0))
+    points = torch.cat([points, torch.ones(2, 3, 4, dtype=torch.float64)], dim=2)
+    last = points.shape[2]
+    flat = torch.tensor([[last - 3, last - 2, last - 1]])
+    compute = VertexNormals(torch.cat([torch.from_numpy(faces).long(), flat]), last)
+    weights = torch.randn(points.shape, generator=torch.Generator().manual_seed(1))
+    results = []
+    for function in (compute, compute.gathered):
+        leaf = points.clone().requires_grad_()
+        unit = function(leaf)
+        results.append((unit, *torch.autograd.grad((unit * weights).sum(), leaf)))
+    assert (results[0][0][..., -4:] == 0).all()
+    torch.testing.assert_close(*results)
 
 
 def test_catmull_clark_of_a_cube() -> None:
