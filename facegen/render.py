@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from facegen.errors import UserError
 from facegen.geometry import Camera, VertexNormals, direction, project, rotation
 from facegen.hair import coverage, displace, hair_colours
 from facegen.morphable import MorphableModel
-from facegen.raster import interpolate, rasterize, resolve
+from facegen.raster import Topology, follow_silhouettes, interpolate, rasterize, resolve, topology
 from facegen.shading import Lights, display, exposure, gray, irradiance, shade_hair, shade_skin
 from facegen.shadow import key_visibility
 from facegen.skin import paint
@@ -81,6 +82,10 @@ class Renderer:
         self._anatomy = survey(model, self._normals(self._mean[None])[0])
         self._wet = 1 - self._anatomy.is_skin
 
+    @cached_property
+    def _mesh(self) -> Topology:
+        return topology(self.faces)
+
     def people(self, identity: Tensor) -> People:
         """Decodes identity coefficients (batch, model.identity_size)."""
         shape, _, traits, coefficients = self.model.split(identity)
@@ -115,8 +120,8 @@ class Renderer:
         """Pictures (batch, size, size, 1 or 3) in 0..1; angles (batch,) in degrees.
 
         People may be a batch of one, then all pictures show the same person. Differentiable with
-        respect to every input: pose, light, shape, albedo; which face a sample sees and where the
-        cast shadow falls count as fixed.
+        respect to every input: pose, light, shape, albedo, silhouettes included; where the cast
+        shadow falls counts as fixed.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = rotation(azimuth, elevation)
@@ -143,7 +148,10 @@ class Renderer:
         share = layered[..., -1:]
         picture = below + share.clamp(0, 1) * (above - below)
         background = torch.full((channels,), settings.background)
-        return resolve(picture, fragments, background, settings.samples_per_axis)
+        pixels = resolve(picture, fragments, background, settings.samples_per_axis)
+        if not screen.requires_grad:
+            return pixels
+        return follow_silhouettes(pixels, picture, background, screen, self._mesh, fragments)
 
     def images(
         self,

@@ -3,5 +3,16 @@
 from facegen.raster.contract import Fragments, backend_names, rasterize
 from facegen.raster.interpolate import interpolate
 from facegen.raster.resolve import resolve
+from facegen.raster.silhouette import follow_silhouettes
+from facegen.raster.topology import Topology, topology
 
-__all__ = ["Fragments", "backend_names", "interpolate", "rasterize", "resolve"]
+__all__ = [
+    "Fragments",
+    "Topology",
+    "backend_names",
+    "follow_silhouettes",
+    "interpolate",
+    "rasterize",
+    "resolve",
+    "topology",
+]
