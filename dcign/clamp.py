@@ -7,11 +7,13 @@ active unit passes and gets its true gradient; the decoder sees, and learns from
 
 Stated here, since the paper leaves it open:
 
-- Rule "mean" acts on the sampled code z = mean + sigma * noise, so that an inactive unit has one
-  value in the whole mini-batch. The pull is computed from the posterior mean, free of noise, and
-  goes to the posterior mean alone; an inactive unit's log variance gets no gradient.
-- Rule "first" is the authors' released code without --force_invariance: mean and log variance of
-  an inactive unit are replaced, before the noise, by those of the first image; no pull.
+- The paper's clamp (rule "mean", place "code") acts on the sampled code z = mean + sigma * noise,
+  so that an inactive unit has one value in the whole mini-batch.
+- That of the authors' released code without --force_invariance (rule "first", place "moments", no
+  pull) replaces mean and log variance of an inactive unit, before the noise, by those of the first
+  image.
+- The pull is computed from the posterior mean, free of noise, and goes to the posterior mean alone;
+  an inactive unit's log variance gets no gradient.
 - With several mini-batches in a step the clamp acts within each.
 """
 
@@ -26,6 +28,10 @@ from dcign.models.network import Posterior
 from facegen.latents import FACTORS, IDENTITY
 
 Rule = Literal["mean", "first"]
+"""What an inactive unit is held at: its mean over the mini-batch, or its first image's value."""
+
+Place = Literal["code", "moments"]
+"""What is clamped: the sampled code, or the posterior's mean and log variance before the noise."""
 
 
 def active_units(factor_id: Tensor, code_size: int) -> Bool[Tensor, "group code"]:
@@ -77,23 +83,28 @@ def clamped_code(
     noise: Float[Tensor, "group sample code"],
     active: Bool[Tensor, "group code"],
     rule: Rule,
+    place: Place,
     invariance: float,
 ) -> Float[Tensor, "group sample code"]:
     """The code that the decoder receives in training; noise is standard normal.
 
-    invariance: scale of the pull on inactive units, for a likelihood summed over pixels and images
-    (rule "mean" only).
+    invariance: scale of the pull on inactive units, for a likelihood summed over pixels and images.
     """
     mean, log_variance = posterior
-    if rule == "mean":
+    if place == "code":
         code = sample(posterior, noise)
-        held = code.detach().mean(1, keepdim=True)
-        return clamp(code, mean, held, active, invariance)
-    first = Posterior(
-        clamp(mean, mean, mean.detach()[:, :1], active, 0.0),
-        clamp(log_variance, mean, log_variance.detach()[:, :1], active, 0.0),
+        return clamp(code, mean, _held(code, rule), active, invariance)
+    held = Posterior(
+        clamp(mean, mean, _held(mean, rule), active, invariance),
+        clamp(log_variance, mean, _held(log_variance, rule), active, 0.0),
     )
-    return sample(first, noise)
+    return sample(held, noise)
+
+
+def _held(value: Float[Tensor, "group sample code"], rule: Rule) -> Float[Tensor, "group 1 code"]:
+    """The one value of each mini-batch."""
+    value = value.detach()
+    return value.mean(1, keepdim=True) if rule == "mean" else value[:, :1]
 
 
 def sample(

@@ -1,10 +1,11 @@
-"""How a network is trained: one frozen configuration, three presets, and their JSON."""
+"""How a network is trained: one frozen configuration, a few presets, and their JSON."""
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, get_args
+from typing import Any
 
-from dcign.clamp import Rule
+from dcign import methods
+from dcign.methods import Method, dcign, released
 from dcign.models.network import NetworkConfig
 from facegen.errors import UserError
 from facegen.latents import FACTORS
@@ -15,6 +16,7 @@ class TrainConfig:
     """Everything that the trained weights depend on besides the data.
 
     preset: the name of the preset it comes from.
+    method: what the decoder is given and what the code costs; see dcign.methods.
     steps: updates of the weights.
     seed: 0 to 2**63 - 1; of the initial weights, the noise and the draws of mini-batches.
     ratio: how often each kind of mini-batch is drawn, in the order of facegen.latents.FACTORS.
@@ -24,7 +26,6 @@ class TrainConfig:
         0.01" is Adam with beta1 = 1 - 0.1, beta2 = 1 - 0.01 and no weight decay in the released
         code. All kinds of mini-batches share the moments.
     decay: the part of the steps, at the end, over which the learning rate falls linearly to 0.
-    rule, invariance: see dcign.clamp.
     kl_weight: factor of the KL divergence beside the summed likelihood.
     kl_start, kl_anneal: the factor begins at kl_start and falls linearly to kl_weight over this
         part of the steps. Wide noise first leaves a unit no room to fold or jump along its factor
@@ -33,6 +34,7 @@ class TrainConfig:
 
     preset: str
     network: NetworkConfig
+    method: Method
     steps: int
     seed: int = 0
     ratio: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
@@ -43,8 +45,6 @@ class TrainConfig:
     beta2: float = 0.99
     eps: float = 1e-8
     decay: float = 0.0
-    rule: Rule = "mean"
-    invariance: float = 0.01
     kl_weight: float = 1.0
     kl_start: float = 1.0
     kl_anneal: float = 0.0
@@ -54,7 +54,6 @@ class TrainConfig:
         numbers = (
             self.learning_rate,
             self.eps,
-            self.invariance,
             self.kl_weight,
             self.kl_start,
             *self.ratio,
@@ -74,7 +73,6 @@ class TrainConfig:
                 and 0 <= self.beta2 < 1
             ),
             "groups and samples must be 1 or more": self.groups < 1 or self.samples == 0,
-            f"the rule is one of {get_args(Rule)}": self.rule not in get_args(Rule),
         }
         for rule, broken in wrong.items():
             if broken:
@@ -93,15 +91,17 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON can hold it."""
-        return asdict(self)
+        return {**asdict(self), "method": methods.to_json(self.method)}
 
     @classmethod
     def from_json(cls, tree: dict[str, Any]) -> "TrainConfig":
-        """The inverse of to_json; raises KeyError, TypeError or UserError on anything else."""
+        """The inverse of to_json; raises KeyError, TypeError, ValueError or UserError otherwise."""
         missing = {item.name for item in fields(cls)} ^ set(tree)
         if missing:
             raise KeyError(f"fields {sorted(missing)}")
-        return cls(**{**_tuples(tree), "network": NetworkConfig(**_tuples(tree["network"]))})
+        network = NetworkConfig(**_tuples(tree["network"]))
+        method = methods.make(**_tuples(tree["method"]))
+        return cls(**{**_tuples(tree), "network": network, "method": method})
 
 
 def _tuples(tree: dict[str, Any]) -> dict[str, Any]:
@@ -121,9 +121,11 @@ _PAPER = NetworkConfig(
 
 PRESETS = {
     # The paper: sections 3.2 and 4, the network of the released code.
-    "paper": TrainConfig("paper", _PAPER, steps=120_000, ratio=(1.0, 1.0, 1.0, 10.0)),
-    # What the released code does without options: no pull, the first image's code for all.
-    "released": TrainConfig("released", _PAPER, steps=120_000, rule="first", invariance=0.0),
+    "paper": TrainConfig(
+        "paper", _PAPER, dcign.Method(), steps=120_000, ratio=(1.0, 1.0, 1.0, 10.0)
+    ),
+    # What the released code does without options.
+    "released": TrainConfig("released", _PAPER, released.Method(), steps=120_000),
     # Minutes on two CPU cores.
     "small": TrainConfig(
         "small",
@@ -136,6 +138,7 @@ PRESETS = {
             decoder_kernel=5,
             padded=True,
         ),
+        dcign.Method(),
         steps=6500,
         ratio=(1.0, 1.5, 1.5, 1.0),
         groups=4,

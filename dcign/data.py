@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dcign.config import TrainConfig
 from facegen.errors import UserError
-from facegen.latents import FACTORS
+from facegen.latents import FACTORS, LATENTS
 from facegen.shards import Dataset
 
 AHEAD = 2
@@ -50,10 +50,24 @@ class Draw:
 
 @dataclass(frozen=True)
 class Batch:
-    """A step's images, and where they come from."""
+    """A step's images, and where they come from.
+
+    truth: of the scalar factors in the order of facegen.latents.LATENTS, -1..1 over their ranges.
+    """
 
     images: Float[Tensor, "group sample height width"]
+    truth: Float[Tensor, "group sample factor"]
     draw: Draw
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(self.images.to(device), self.truth.to(device), self.draw)
+
+
+class Resident(NamedTuple):
+    """The training split on a GPU: bytes, and the scaled factors as Batch has them."""
+
+    images: UInt8[Tensor, "group sample height width"]
+    truth: Float[Tensor, "group sample factor"]
 
 
 class Batches:
@@ -78,7 +92,7 @@ class Batches:
                     f"{dataset.path}: no training mini-batch in which {kind} varies, and the ratio "
                     f"{config.ratio} asks for some; generate more"
                 )
-        self._resident: UInt8[Tensor, "group sample height width"] | None = None
+        self._resident: Resident | None = None
 
     def draw(self, step: int) -> Draw:
         """Which mini-batches a step sees, a function of (seed, step)."""
@@ -102,11 +116,14 @@ class Batches:
             > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]
         ):
             return
-        resident = torch.empty(shape, dtype=torch.uint8, device=self.device)
+        images = torch.empty(shape, dtype=torch.uint8, device=self.device)
+        truth = torch.empty((*shape[:2], len(LATENTS)), device=self.device)
         for groups in np.array_split(np.arange(count), max(1, count // 100)):
-            images = self.dataset.read("train", groups).images
-            resident[int(groups[0]) : int(groups[-1]) + 1] = torch.from_numpy(images)
-        self._resident = resident
+            read = self.dataset.read("train", groups)
+            rows = slice(int(groups[0]), int(groups[-1]) + 1)
+            images[rows] = torch.from_numpy(read.images)
+            truth[rows] = torch.from_numpy(self._scaled(read.labels))
+        self._resident = Resident(images, truth)
 
     def batches(self, steps: range) -> Generator[Batch, None, None]:
         """The batches of these steps in order, read ahead by a thread unless they live on a GPU."""
@@ -115,19 +132,32 @@ class Batches:
             return
         with contextlib.closing(prefetched(self.read, steps)) as ahead:
             for batch in ahead:
-                yield Batch(batch.images.to(self.device), batch.draw)
+                yield batch.to(self.device)
 
     def read(self, step: int) -> Batch:
         """The batch of a step; on the GPU if the data set lives there, else on the CPU."""
         draw = self.draw(step)
         if self._resident is None:
-            images = self.dataset.read("train", draw.group_id).images
-            rows = np.arange(len(images))[:, None]
-            pixels = torch.from_numpy(images[rows, draw.sample])
+            read = self.dataset.read("train", draw.group_id)
+            rows = np.arange(len(read.images))[:, None]
+            pixels = torch.from_numpy(read.images[rows, draw.sample])
+            truth = torch.from_numpy(self._scaled(read.labels[rows, draw.sample]))
         else:
-            group, sample = (torch.from_numpy(x) for x in (draw.group_id, draw.sample))
-            pixels = self._resident[group.to(self.device)[:, None], sample.to(self.device)]
-        return Batch(network_input(pixels, self.config.network.image_size), draw)
+            group, sample = (
+                torch.from_numpy(x).to(self.device) for x in (draw.group_id, draw.sample)
+            )
+            pixels, truth = (x[group[:, None], sample] for x in self._resident)
+        return Batch(network_input(pixels, self.config.network.image_size), truth, draw)
+
+    def _scaled(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scalar factors among the label columns, -1..1 over their ranges."""
+        columns = [self.dataset.labels.index(latent.name) for latent in LATENTS]
+        low, high = (
+            np.array(ends, dtype=np.float32)[columns]
+            for ends in (self.dataset.low, self.dataset.high)
+        )
+        scaled: NDArray[np.float32] = 2 * (labels[..., columns] - low) / (high - low) - 1
+        return scaled
 
 
 def _check_fits(dataset: Dataset, config: TrainConfig) -> None:
@@ -137,6 +167,11 @@ def _check_fits(dataset: Dataset, config: TrainConfig) -> None:
         raise UserError(
             f"{dataset.path}: images of {dataset.size}x{dataset.size}, and preset {config.preset} "
             f"reads {size}x{size}; generate larger ones, or train another preset"
+        )
+    missing = [latent.name for latent in LATENTS if latent.name not in dataset.labels]
+    if missing:
+        raise UserError(
+            f"{dataset.path}: no labels {', '.join(missing)}; generate another data set"
         )
     if dataset.factors != FACTORS:
         raise UserError(

@@ -1,6 +1,6 @@
-"""The terms of the variational bound, summed over pixels, units and images (nats)."""
+"""The terms of the variational bound, in nats."""
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,13 +22,7 @@ def bernoulli_floor(image: Float[Tensor, "*batch height width"]) -> Float[Tensor
     return functional.binary_cross_entropy(image, image, reduction="sum")
 
 
-def kl_divergence(posterior: Posterior, active: Bool[Tensor, "group code"]) -> Float[Tensor, ""]:
-    """KL(q || N(0, 1)) of the active units, summed over units and images.
-
-    0.5 * (mean^2 + sigma^2 - 1 - log sigma^2) per unit (Kingma & Welling 2014, appendix B). An
-    inactive unit transmits nothing within its mini-batch and pays nothing: as in the released code,
-    where its gradient is filtered out, its posterior gets no gradient from here.
-    """
+def kl_divergence(posterior: Posterior) -> Float[Tensor, "*batch code"]:
+    """KL(q || N(0, 1)) of each unit, in nats (Kingma & Welling 2014, appendix B)."""
     mean, log_variance = posterior
-    divergence = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance)
-    return (divergence * active[:, None]).sum()
+    return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance)

@@ -1,12 +1,14 @@
 """Going on with a run: what its folder holds, and Adam's state as named tensors."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dcign.checkpoint import CONFIG, Checkpoint, Settings, Tensors, load_newest, load_settings
+from dcign.config import TrainConfig
 from facegen.errors import UserError
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -33,10 +35,17 @@ def _difference(theirs: Settings, ours: Settings) -> str:
             f"data set {theirs.data_path} ({theirs.data_fingerprint}), not {ours.data_path} "
             f"({ours.data_fingerprint})"
         )
-    asked = asdict(replace(ours.config, steps=theirs.config.steps))
-    given = asdict(theirs.config)
-    name = next(name for name in given if given[name] != asked[name])
-    return f"{name} {given[name]}, not {asked[name]}"
+    asked = _flat(replace(ours.config, steps=theirs.config.steps))
+    given = _flat(theirs.config)
+    name = next(name for name in given if given[name] != asked.get(name))
+    return f"{name} {given[name]}, not {asked.get(name)}"
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    """A configuration's fields, the method's options among them."""
+    tree = config.to_json()
+    options = tree.pop("method")
+    return {"method": options.pop("name"), **tree, **options}
 
 
 def optimiser_tensors(network: nn.Module, optimiser: torch.optim.Adam) -> Tensors:

@@ -16,10 +16,11 @@ from torch.nn.functional import mse_loss
 
 from dcign.board import Board
 from dcign.checkpoint import Checkpoint, Run, Settings, load_run, save_checkpoint, save_settings
-from dcign.clamp import active_units, clamped_code
+from dcign.clamp import active_units
 from dcign.config import TrainConfig
 from dcign.data import Batch, Batches, noise
-from dcign.losses import bernoulli_floor, kl_divergence, reconstruction_loss
+from dcign.losses import bernoulli_floor, reconstruction_loss
+from dcign.methods import Given
 from dcign.models.network import Network
 from dcign.resume import find_checkpoint, load_optimiser, optimiser_tensors
 from dcign.stopping import Stop
@@ -154,12 +155,21 @@ class Training:
         with half:
             posterior = self.network.encode(images)
         random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)
-        code = clamped_code(posterior, random, active, config.rule, config.invariance)
+        progress, count = self.step / config.steps, self.dataset.group_count("train")
+        given = Given(
+            posterior=posterior,
+            noise=random,
+            active=active,
+            truth=batch.truth,
+            step=self.step,
+            progress=progress,
+            images=count * self.dataset.group_size,
+        )
+        code, kl, penalty = config.method(given)
         with half:
             logits = self.network.decode(code)
         reconstruction = reconstruction_loss(logits, images)
-        kl = kl_divergence(posterior, active)
-        loss = reconstruction + config.kl_weight_at(self.step) * kl
+        loss = reconstruction + config.kl_weight_at(self.step) * kl + penalty
 
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

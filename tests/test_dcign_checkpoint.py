@@ -77,7 +77,6 @@ def test_rates_over_a_training() -> None:
         {"decay": 2.0},
         {"groups": 0},
         {"samples": 0},
-        {"rule": "last"},
     ],
 )
 def test_impossible_configurations_are_refused(changes: dict[str, object]) -> None:

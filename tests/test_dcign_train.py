@@ -19,8 +19,9 @@ from fakes import make_dataset
 from trainings import same, state, train, training
 
 import cli
-import dcign.train
+import dcign.train as train_module
 from dcign.checkpoint import load_run
+from dcign.methods import dcign, released
 from facegen.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +60,7 @@ def test_the_first_update_is_one_learning_rate_in_every_weight(
 
 
 def test_the_released_codes_rule_trains(synthetic_dataset: Path, tmp_path: Path) -> None:
-    records = train(tmp_path / "run", synthetic_dataset, rule="first", invariance=0.0, samples=7)
+    records = train(tmp_path / "run", synthetic_dataset, method=released.Method(), samples=7)
     assert len(records) == 12
 
 
@@ -83,7 +84,7 @@ def test_a_resumed_run_equals_one_never_stopped(
     monkeypatch: pytest.MonkeyPatch,
     stops: tuple[int, ...],
 ) -> None:
-    monkeypatch.setattr(dcign.train, "LOG_STEPS", 2)
+    monkeypatch.setattr(train_module, "LOG_STEPS", 2)
     whole = training(tmp_path / "whole", synthetic_dataset)
     expected = list(whole)
     records = []
@@ -117,7 +118,7 @@ def test_another_run_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None
     for data, changes, message in (
         (synthetic_dataset, {"seed": 1}, "seed 0, not 1"),
         (synthetic_dataset, {"preset": "other"}, "preset tiny, not other"),
-        (synthetic_dataset, {"invariance": 0.5}, r"invariance 0.01, not 0.5"),
+        (synthetic_dataset, {"method": dcign.Method(invariance=0.5)}, "invariance 0.01, not 0.5"),
         (tmp_path / "other", {}, "data set"),
     ):
         with pytest.raises(UserError, match=message):

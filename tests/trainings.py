@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dcign.config import TrainConfig
+from dcign.methods import dcign
 from dcign.models.network import NetworkConfig
 from dcign.resume import optimiser_tensors
 from dcign.train import Record, Training
@@ -29,6 +30,7 @@ TINY = TrainConfig(
         decoder_kernel=5,
         padded=True,
     ),
+    method=dcign.Method(),
     steps=12,
     groups=2,
     learning_rate=3e-3,

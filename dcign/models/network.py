@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facegen.latents import LATENTS
+
 FLOOR = 1e-6
 """What the threshold gives for x <= 0; x otherwise."""
 
@@ -32,6 +34,11 @@ class NetworkConfig:
         upsampling by 2; the last one's output is the image.
     encoder_kernel, decoder_kernel: odd sizes of the square kernels, in pixels.
     padded: zero padding that keeps the size (small networks); otherwise valid convolutions (paper).
+    strided: convolutions take every second pixel, with rectified outputs, in place of pooling; with
+        padded only. A quarter of the products.
+    encoder_hidden, decoder_hidden: widths of fully connected layers before and behind the code.
+    modulated: the units of azimuth, elevation and light also scale and shift every feature map of
+        the decoder (FiLM, Perez et al. 2018), which a rotation of the whole picture needs.
     """
 
     image_size: int
@@ -41,9 +48,13 @@ class NetworkConfig:
     encoder_kernel: int
     decoder_kernel: int
     padded: bool
+    strided: bool = False
+    encoder_hidden: tuple[int, ...] = ()
+    decoder_hidden: tuple[int, ...] = ()
+    modulated: bool = False
 
     def encoder_sizes(self) -> list[int]:
-        """Height of the feature map behind each pooling."""
+        """Height of the feature map behind each halving."""
         sizes = []
         size = self.image_size
         for _ in self.encoder_channels:
@@ -97,26 +108,33 @@ class UpsampledConv2d(nn.Conv2d):
 
 
 class Encoder(nn.Module):
-    """Convolution, 2x2 max-pooling, threshold, a few times; then one linear layer per moment."""
+    """Convolution, halving, threshold, a few times; then one linear layer per moment."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        assert config.padded or not config.strided
         channels = (1, *config.encoder_channels)
         kernel = config.encoder_kernel
         padding = kernel // 2 if config.padded else 0
+        self.pooled = not config.strided
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(into, out, kernel, padding=padding)
+            nn.Conv2d(into, out, kernel, padding=padding, stride=2 if config.strided else 1)
             for into, out in itertools.pairwise(channels)
         )
         flat = channels[-1] * config.encoder_sizes()[-1] ** 2
-        self.mean = _linear(flat, config.code_size)
-        self.log_variance = _linear(flat, config.code_size)
+        widths = (flat, *config.encoder_hidden)
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        self.mean = _linear(widths[-1], config.code_size)
+        self.log_variance = _linear(widths[-1], config.code_size)
 
     def forward(self, image: Float[Tensor, "sample 1 height width"]) -> Posterior:
         x = image
         for convolution in self.convolutions:
-            x = functional.threshold(functional.max_pool2d(convolution(x), 2), 0.0, FLOOR)
+            x = convolution(x)
+            x = _threshold(functional.max_pool2d(x, 2) if self.pooled else x)
         x = x.flatten(1)
+        for layer in self.hidden:
+            x = _threshold(layer(x))
         return Posterior(self.mean(x).float(), self.log_variance(x).float())
 
 
@@ -130,18 +148,48 @@ class Decoder(nn.Module):
         padding = kernel // 2 if config.padded else 0
         assert kernel % 2 == 1 and padding % 2 == 0
         self.shape = (channels[0], config.decoder_sizes()[0], config.decoder_sizes()[0])
-        self.linear = _linear(config.code_size, self.shape[0] * self.shape[1] * self.shape[2])
+        widths = (config.code_size, *config.decoder_hidden)
+        self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        self.linear = _linear(widths[-1], self.shape[0] * self.shape[1] * self.shape[2])
         self.convolutions = nn.ModuleList(
             UpsampledConv2d(into, out, kernel, padding=padding)
             for into, out in itertools.pairwise(channels)
         )
+        self.modulation = nn.ModuleList(
+            Modulation(channel) for channel in channels[:-1] if config.modulated
+        )
 
     def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
         """Logits of the pixels' Bernoulli means."""
-        x: Tensor = self.linear(code).unflatten(1, self.shape)
-        for convolution in self.convolutions:
-            x = convolution(functional.threshold(x, 0.0, FLOOR))
+        hidden = code
+        for layer in self.hidden:
+            hidden = _threshold(layer(hidden))
+        x: Tensor = self.linear(hidden).unflatten(1, self.shape)
+        for place, convolution in enumerate(self.convolutions):
+            if self.modulation:
+                x = self.modulation[place](x, code)
+            x = convolution(_threshold(x))
         return x.float()
+
+
+class Modulation(nn.Module):
+    """Scale and shift of each feature map by the scalar factors' units; at first the identity."""
+
+    WIDTH = 64
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(len(LATENTS), self.WIDTH)
+        self.linear = nn.Linear(self.WIDTH, 2 * channels)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(
+        self, x: Float[Tensor, "sample channel height width"], code: Float[Tensor, "sample code"]
+    ) -> Float[Tensor, "sample channel height width"]:
+        hidden = _threshold(self.hidden(code[:, : len(LATENTS)]))
+        scale, shift = self.linear(hidden)[:, :, None, None].chunk(2, 1)
+        return torch.addcmul(x + shift, x, scale)
 
 
 class Network(nn.Module):
@@ -164,6 +212,10 @@ class Network(nn.Module):
         logits: Tensor = self.decoder(code.reshape(-1, code.shape[-1]))
         image: Tensor = logits.reshape(*code.shape[:-1], *logits.shape[-2:])
         return image
+
+
+def _threshold(x: Tensor) -> Tensor:
+    return functional.threshold(x, 0.0, FLOOR)
 
 
 def _linear(into: int, out: int) -> nn.Linear:
