@@ -15,7 +15,7 @@ which turns and lights them several times faster than rows of three would.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,14 +27,30 @@ from facegen import normals
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera on the +z axis that looks at the origin.
+    """A pinhole camera on the +z axis that looks along it; numbers, or tensors (batch, 1).
 
     distance: mm from the origin.
     half_height: mm at the origin that the picture shows above and below its middle.
+    middle_x, middle_y: mm, what the picture's middle shows at the origin.
     """
 
-    distance: float = 1100.0
-    half_height: float = 138.0
+    distance: float | Tensor = 1100.0
+    half_height: float | Tensor = 138.0
+    middle_x: float | Tensor = 0.0
+    middle_y: float | Tensor = 0.0
+
+
+def about(axis: Literal["x", "y", "z"], angle: Tensor) -> Tensor:
+    """Degrees (batch,) to matrices (batch, 3, 3): counter-clockwise, seen against the axis."""
+    a = torch.deg2rad(angle)
+    zero, one = torch.zeros_like(a), torch.ones_like(a)
+    c, s = a.cos(), a.sin()
+    rows = {
+        "x": [one, zero, zero, zero, c, -s, zero, s, c],
+        "y": [c, zero, s, zero, one, zero, -s, zero, c],
+        "z": [c, -s, zero, s, c, zero, zero, zero, one],
+    }
+    return torch.stack(rows[axis], dim=-1).reshape(-1, 3, 3)
 
 
 def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -43,12 +59,7 @@ def rotation(azimuth: Tensor, elevation: Tensor) -> Tensor:
     Elevation then moves a face up and down whichever way it looks; were it a nod about the ears, it
     would tilt one profile to the left and the other to the right.
     """
-    a, e = torch.deg2rad(azimuth), torch.deg2rad(elevation)
-    zero, one = torch.zeros_like(a), torch.ones_like(a)
-    turn = torch.stack([a.cos(), zero, a.sin(), zero, one, zero, -a.sin(), zero, a.cos()], dim=-1)
-    tilt = torch.stack([one, zero, zero, zero, e.cos(), e.sin(), zero, -e.sin(), e.cos()], dim=-1)
-    matrices: Tensor = tilt.reshape(-1, 3, 3) @ turn.reshape(-1, 3, 3)
-    return matrices
+    return about("x", -elevation) @ about("y", azimuth)
 
 
 def direction(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -65,8 +76,12 @@ def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
     """
     x, y, z = vertices.unbind(1)
     depth = camera.distance - z
-    scale = (0.5 * samples * camera.distance / camera.half_height) / depth
-    return torch.stack([0.5 * samples + x * scale, 0.5 * samples - y * scale, depth], dim=-1)
+    focal = 0.5 * samples * camera.distance / camera.half_height
+    scale = focal / depth
+    # What the middle shows, the lens is shifted to: the head is not seen from another side.
+    right = 0.5 * samples * (1 - camera.middle_x / camera.half_height)
+    down = 0.5 * samples * (1 + camera.middle_y / camera.half_height)
+    return torch.stack([right + x * scale, down - y * scale, depth], dim=-1)
 
 
 class VertexNormals:

@@ -5,10 +5,18 @@ changing the number of workers or rendering one sample again leaves every other 
 """
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    # Readers of data sets come by here, and need no torch.
+    from torch import Tensor
+
+    from facegen.view import View
 
 GROUP_SIZE = 20
 """Images in a mini-batch, as in the paper."""
@@ -22,6 +30,8 @@ class Latent:
     factor: the factor of variation it belongs to; one factor varies within a mini-batch.
     unit, low, high: it is drawn uniformly from [low, high], given in that unit.
     positive: what the viewer sees when the value grows.
+    act: the view that a value of it (batch,) makes of another; where several act, they do so in the
+        order of this table.
     """
 
     name: str
@@ -30,18 +40,56 @@ class Latent:
     low: float
     high: float
     positive: str
+    act: Callable[["View", "Tensor"], "View"]
 
 
 LATENTS: tuple[Latent, ...] = (
-    Latent("azimuth", "azimuth", "degree", -86.0, 86.0, "the nose moves to the right"),
-    Latent("elevation", "elevation", "degree", -23.0, 23.0, "the head is seen from below"),
-    Latent("light_azimuth", "light", "degree", -80.0, 80.0, "the light comes from the right"),
-)
+    Latent(
+        "azimuth", "azimuth", "degree", -86.0, 86.0, "the nose moves to the right",
+        lambda view, value: view.turned("y", value),
+    ),
+    Latent(
+        "elevation", "elevation", "degree", -23.0, 23.0, "the head is seen from below",
+        lambda view, value: view.turned("x", -value),
+    ),
+    Latent(
+        "light_azimuth", "light", "degree", -80.0, 80.0, "the light comes from the right",
+        lambda view, value: replace(view, light_azimuth=value),
+    ),
+)  # fmt: skip
+"""The DC-IGN paper's, which every data set draws."""
+
+OPTIONAL: tuple[Latent, ...] = (
+    Latent(
+        "roll", "roll", "degree", -30.0, 30.0, "the head leans to the left",
+        lambda view, value: view.turned("z", value),
+    ),
+    Latent(
+        "light_elevation", "light_elevation", "degree", -20.0, 70.0, "the light comes from above",
+        lambda view, value: replace(view, light_elevation=value),
+    ),
+    Latent(
+        "focal_length", "focal_length", "mm", 35.0, 200.0, "the camera steps back and zooms in",
+        # Of a camera whose picture is FILM_HEIGHT high: the head stays as large.
+        lambda view, value: replace(view, distance=value * 2 * view.half_height / FILM_HEIGHT),
+    ),
+    Latent(
+        "background", "background", "gray", 0.0, 1.0, "the background gets lighter",
+        lambda view, value: replace(view, background=value),
+    ),
+)  # fmt: skip
+"""Drawn by the data sets that ask for them; they rest at facegen.render.RenderSettings otherwise.
+To add a scene variable, add a row."""
+
+FILM_HEIGHT = 24.0
+"""Height of a 35 mm camera's picture, mm, by which focal lengths are understood."""
 
 IDENTITY = "identity"
 IDENTITY_SIGMA = 0.8
 """Standard deviation of every identity coefficient, in units of the face model's own: at 1.0 about
 one MakeHuman head in twenty turns a nostril inside out."""
+
+EXPRESSION = "expression"
 
 LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
 FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from facegen.benchmark import compare, one_thread
 from facegen.generate import Generation
-from facegen.geometry import project, rotation
+from facegen.geometry import project
 from facegen.latents import FACTORS
 from facegen.layout import write_shard
 from facegen.manifest import Slot
@@ -129,10 +129,10 @@ def _draw(renderer: Renderer, batch: MiniBatch, spent: dict[str, float]) -> None
         people = renderer.people(torch.from_numpy(distinct))
     for row, person in enumerate(which):
         one = people.one(int(person))
-        angles = torch.from_numpy(batch.labels[row : row + 1]).unbind(1)
+        view = renderer.view(torch.from_numpy(batch.labels[row : row + 1]))
         with _clock(spent, "render"):
-            renderer.render(one, *angles)
-        posed = renderer.pose(one.vertices, rotation(*angles[:2]))
+            renderer.render(one, view)
+        posed = renderer.pose(one.vertices, view.turn)
         with _clock(spent, "raster"):
             _raster(renderer, posed)
 

@@ -1,6 +1,7 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,13 +13,15 @@ from torch import Tensor
 from facegen.anatomy import survey
 from facegen.appearance import describe
 from facegen.errors import UserError
-from facegen.geometry import Camera, VertexNormals, direction, project, rotation
+from facegen.geometry import Camera, VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
+from facegen.latents import LABELS, LATENTS, OPTIONAL
 from facegen.morphable import MorphableModel
 from facegen.raster import Topology, follow_silhouettes, interpolate, rasterize, resolve, topology
 from facegen.shading import Lights, display, exposure, gray, irradiance, shade_hair, shade_skin
 from facegen.shadow import key_visibility
 from facegen.skin import paint
+from facegen.view import View
 
 _PEOPLE_AT_ONCE = 5
 """As many as the caches hold: more are not faster, fewer waste time on small operations."""
@@ -78,6 +81,7 @@ class Renderer:
         self.faces = torch.from_numpy(model.faces)
         self._mean = torch.from_numpy(model.mean).T.contiguous()
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
+        self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
         self._normals = VertexNormals(self.faces, len(model.mean))
         self._anatomy = survey(model, self._normals(self._mean[None])[0])
         self._wet = 1 - self._anatomy.is_skin
@@ -86,12 +90,17 @@ class Renderer:
     def _mesh(self) -> Topology:
         return topology(self.faces)
 
-    def people(self, identity: Tensor) -> People:
-        """Decodes identity coefficients (batch, model.identity_size)."""
+    def people(self, identity: Tensor, expression: Tensor | None = None) -> People:
+        """Decodes identity coefficients (batch, model.identity_size).
+
+        expression (batch, len(model.expression_basis)): None is the neutral face.
+        """
         shape, _, traits, coefficients = self.model.split(identity)
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         vertices = vertices + displace(self._anatomy, appearance)
+        if expression is not None:
+            vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
         return People(
             vertices=vertices,
             normals=self._normals(vertices),
@@ -108,25 +117,41 @@ class Renderer:
         neck = torch.tensor(self.settings.neck)[:, None]
         return turn @ (vertices - neck) + neck
 
-    def render(
-        self,
-        people: People,
-        azimuth: Tensor,
-        elevation: Tensor,
-        light_azimuth: Tensor,
-        *,
-        colour: bool = False,
-    ) -> Tensor:
-        """Pictures (batch, size, size, 1 or 3) in 0..1; angles (batch,) in degrees.
+    def view(self, labels: Tensor, names: Sequence[str] = LABELS) -> View:
+        """The views of scene variables: labels (batch, name), in the units of facegen.latents.
+
+        What is not named rests as the settings have it. Raises UserError for an unknown name.
+        """
+        settings, ones = self.settings, torch.ones_like(labels[:, 0])
+        view = View(
+            turn=torch.eye(3).to(labels).expand(len(labels), 3, 3),
+            light_azimuth=torch.zeros_like(ones),
+            light_elevation=settings.lights.elevation * ones,
+            distance=settings.camera.distance * ones,
+            half_height=settings.camera.half_height * ones,
+            middle=torch.zeros_like(labels[:, :1]).expand(-1, 2),
+            background=settings.background * ones,
+        )
+        columns = dict(zip(names, labels.unbind(1), strict=True))
+        for latent in (*LATENTS, *OPTIONAL):
+            if latent.name in columns:
+                view = latent.act(view, columns.pop(latent.name))
+        if columns:
+            known = ", ".join(latent.name for latent in (*LATENTS, *OPTIONAL))
+            raise UserError(f"no scene variable is called {min(columns)!r}; there are: {known}")
+        return view
+
+    def render(self, people: People, view: View, *, colour: bool = False) -> Tensor:
+        """Pictures (batch, size, size, 1 or 3) in 0..1.
 
         People may be a batch of one, then all pictures show the same person. Differentiable with
-        respect to every input: pose, light, shape, albedo, silhouettes included; where the cast
-        shadow falls counts as fixed.
+        respect to every input: pose, light, camera, shape, expression, albedo, silhouettes
+        included; where the cast shadow falls counts as fixed.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
-        turn = rotation(azimuth, elevation)
+        turn = view.turn
         vertices, normals = self.pose(people.vertices, turn), turn @ people.normals
-        light = direction(light_azimuth, torch.full_like(light_azimuth, settings.lights.elevation))
+        light = direction(view.light_azimuth, view.light_elevation)
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
         key, around = irradiance(normals, light, visible, self._anatomy.occlusion, settings.lights)
         opened = (people.exposure * exposure(light))[:, None]
@@ -139,7 +164,11 @@ class Renderer:
         if not colour:
             skin, hair = gray(skin), gray(hair)
         covered = people.covered.expand(len(skin), -1)[:, None]
-        screen = project(vertices, settings.camera, samples)
+        middle_x, middle_y = view.middle.unbind(1)
+        camera = Camera(
+            *(x[:, None] for x in (view.distance, view.half_height, middle_x, middle_y))
+        )
+        screen = project(vertices, camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
         layers = torch.cat([skin, hair, covered], dim=1).mT.contiguous()
         channels = skin.shape[1]
@@ -147,7 +176,7 @@ class Renderer:
         below, above = layered[..., :channels], layered[..., channels:-1]
         share = layered[..., -1:]
         picture = below + share.clamp(0, 1) * (above - below)
-        background = torch.full((channels,), settings.background)
+        background = view.background[:, None, None, None].expand(-1, -1, -1, channels)
         pixels = resolve(picture, fragments, background, settings.samples_per_axis)
         if not screen.requires_grad:
             return pixels
@@ -157,29 +186,35 @@ class Renderer:
         self,
         labels: NDArray[np.float32],
         identity: NDArray[np.float32],
+        expression: NDArray[np.float32] | None = None,
         *,
+        names: Sequence[str] = LABELS,
         colour: bool = False,
     ) -> NDArray[np.uint8]:
         """Pictures (batch, size, size), or (batch, size, size, 3) in colour, of labelled scenes.
 
-        labels (batch, 3): azimuth, elevation and light azimuth in degrees; identity (batch, mode).
-        What a person needs is computed once for all pictures of that person.
+        labels (batch, name), in the units of facegen.latents; identity (batch, coefficient);
+        expression (batch, coefficient), None for neutral faces. What a person needs is computed
+        once for all pictures of that person.
         """
         if identity.shape[1:] != (self.model.identity_size,):
             raise UserError(
                 f"identity has {identity.shape[-1]} coefficients, but the face model "
                 f"{self.model.name!r} has {self.model.identity_size}: is it another model's data?"
             )
-        distinct, which = np.unique(identity, axis=0, return_inverse=True)
+        faces = identity if expression is None else np.hstack([identity, expression])
+        distinct, which = np.unique(faces, axis=0, return_inverse=True)
+        shown = torch.from_numpy(distinct)
+        who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
         with torch.no_grad():
             for first in range(0, len(distinct), _PEOPLE_AT_ONCE):
                 some = np.arange(first, min(first + _PEOPLE_AT_ONCE, len(distinct)))
-                people = self.people(torch.from_numpy(distinct[some]))
+                people = self.people(who[some], None if expression is None else how[some])
                 for row in np.flatnonzero(np.isin(which, some)):
                     person = people.one(int(which[row]) - first)
-                    angles = torch.from_numpy(labels[row : row + 1]).unbind(1)
-                    picture = self.render(person, *angles, colour=colour)
+                    view = self.view(torch.from_numpy(labels[row : row + 1]), names)
+                    picture = self.render(person, view, colour=colour)
                     output[row] = (picture[0] * 255 + 0.5).to(torch.uint8).numpy()
         return output if colour else output[..., 0]

@@ -38,7 +38,7 @@ class Problem:
     def _picture(self, at, per_axis):
         renderer = self._renderers[per_axis]
         people = renderer.people(at[None, ANGLES:])
-        return smooth(renderer.render(people, *at[:ANGLES, None]))
+        return smooth(renderer.render(people, renderer.view(at[None, :ANGLES])))
 
 
 @pytest.fixture(scope="module")

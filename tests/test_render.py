@@ -128,7 +128,7 @@ def test_another_models_identity_is_refused(renderer) -> None:
 
 
 def smooth_loss(renderer, people, angles, weights):
-    picture = renderer.render(people, *(angle[None] for angle in angles))
+    picture = renderer.render(people, renderer.view(angles[None]))
     return (picture.double() * weights).sum()
 
 
@@ -192,3 +192,52 @@ def test_identity_coefficients_have_gradients(renderer, person, problem) -> None
     assert (gradient[: len(renderer.model.basis)] != 0).all(), "every shape mode moves the face"
     melanin = len(renderer.model.basis)
     assert gradient[melanin] != 0
+
+
+def dark(picture):
+    """The place (row, column) of what is darker than the background."""
+    return np.argwhere(picture < 250)
+
+
+def shoot_with(renderer, person, **values):
+    names, labels = tuple(values), np.array([list(values.values())], np.float32)
+    return renderer.images(labels, person[None], names=names)[0].astype(float)
+
+
+def test_roll_leans_the_head_to_the_left(renderer, person) -> None:
+    upright, leaning = (shoot_with(renderer, person, roll=angle) for angle in (0, 25))
+    top = SIZE // 4
+    assert dark(leaning[:top])[:, 1].mean() < dark(upright[:top])[:, 1].mean() - 0.05 * SIZE
+
+
+def test_light_from_above_and_from_below(renderer, person) -> None:
+    below, above = (shoot_with(renderer, person, light_elevation=x) for x in (-20, 70))
+    forehead = np.s_[SIZE // 3 : SIZE * 2 // 5, SIZE * 2 // 5 : SIZE * 3 // 5]
+    chin = np.s_[SIZE * 3 // 4 : SIZE * 4 // 5, SIZE * 9 // 20 : SIZE * 11 // 20]
+    assert above[forehead].mean() / above[chin].mean() > below[forehead].mean() / below[chin].mean()
+
+
+def test_focal_length_keeps_the_heads_size(renderer, person) -> None:
+    near, far = (shoot_with(renderer, person, focal_length=mm) for mm in (35, 200))
+    assert len(dark(near)) == pytest.approx(len(dark(far)), rel=0.15)
+    # From nearby, the ears hide behind the cheeks and the nose is large.
+    assert np.abs(near - far).mean() > 2
+
+
+def test_the_background_is_as_asked(renderer, person) -> None:
+    assert shoot_with(renderer, person, background=0.5)[0, 0] == 128
+
+
+def test_an_unknown_scene_variable_is_refused(renderer, person) -> None:
+    with pytest.raises(UserError, match=r"'pitch'.*roll"):
+        shoot_with(renderer, person, pitch=1.0)
+
+
+def test_an_expression_moves_the_face_alone(renderer, head, person) -> None:
+    expression = np.zeros((2, len(head.expression_basis)), np.float32)
+    expression[1, head.expression_names.index("jawOpen")] = 1.0
+    labels, people = np.zeros((2, 3), np.float32), np.stack([person, person])
+    neutral, opened = renderer.images(labels, people, expression).astype(float)
+    np.testing.assert_array_equal(neutral, renderer.images(labels[:1], people[:1])[0])
+    moved = np.abs(neutral - opened)
+    assert moved[SIZE // 2 :].mean() > 5 * moved[: SIZE // 3].mean()
