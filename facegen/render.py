@@ -17,8 +17,17 @@ from facegen.geometry import Camera, VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.latents import LABELS, LATENTS, OPTIONAL
 from facegen.morphable import MorphableModel
-from facegen.raster import Topology, follow_silhouettes, interpolate, rasterize, resolve, topology
-from facegen.shading import Lights, display, exposure, gray, irradiance, shade_hair, shade_skin
+from facegen.raster import (
+    Topology,
+    composite,
+    follow_silhouettes,
+    interpolate,
+    mix,
+    rasterize,
+    resolve,
+    topology,
+)
+from facegen.shading import Lights, Surface, exposure, shade
 from facegen.shadow import key_visibility
 from facegen.skin import paint
 from facegen.view import View
@@ -153,34 +162,35 @@ class Renderer:
         vertices, normals = self.pose(people.vertices, turn), turn @ people.normals
         light = direction(view.light_azimuth, view.light_elevation)
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
-        key, around = irradiance(normals, light, visible, self._anatomy.occlusion, settings.lights)
-        opened = (people.exposure * exposure(light))[:, None]
-        key, around = key * opened, around * opened
-        strand = turn @ self._anatomy.strand
-        skin = display(
-            shade_skin(people.skin, normals, light, key, around, people.gloss[:, None], self._wet)
+        surface = Surface(
+            normals=normals,
+            strand=turn @ self._anatomy.strand,
+            skin=people.skin,
+            hair=people.hair,
+            covered=people.covered,
+            gloss=people.gloss,
+            occlusion=self._anatomy.occlusion,
+            wet=self._wet,
         )
-        hair = display(shade_hair(people.hair, strand, light, key, around))
-        if not colour:
-            skin, hair = gray(skin), gray(hair)
-        covered = people.covered.expand(len(skin), -1)[:, None]
+        opened = people.exposure * exposure(light)
+        layers = shade(surface, light, visible, opened, settings.lights, colour=colour)
         middle_x, middle_y = view.middle.unbind(1)
         camera = Camera(
             *(x[:, None] for x in (view.distance, view.half_height, middle_x, middle_y))
         )
         screen = project(vertices, camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
-        layers = torch.cat([skin, hair, covered], dim=1).mT.contiguous()
-        channels = skin.shape[1]
-        layered = interpolate(layers, screen, self.faces, fragments)
-        below, above = layered[..., :channels], layered[..., channels:-1]
-        share = layered[..., -1:]
-        picture = below + share.clamp(0, 1) * (above - below)
-        background = view.background[:, None, None, None].expand(-1, -1, -1, channels)
-        pixels = resolve(picture, fragments, background, settings.samples_per_axis)
+        background = view.background[:, None].expand(-1, 3 if colour else 1)
+        if not (layers.requires_grad or screen.requires_grad or background.requires_grad):
+            return composite(
+                layers, screen, self.faces, fragments, background, settings.samples_per_axis
+            )
+        background = background[:, None, None]
+        shown = mix(interpolate(layers, screen, self.faces, fragments))
+        pixels = resolve(shown, fragments, background, settings.samples_per_axis)
         if not screen.requires_grad:
             return pixels
-        return follow_silhouettes(pixels, picture, background, screen, self._mesh, fragments)
+        return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments)
 
     def images(
         self,

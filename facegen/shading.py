@@ -7,15 +7,22 @@ sight than samples. Reflectance and light are linear; `display` turns them into 
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-_WRAP = 0.16
-"""Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
+from facegen import reflection
+from facegen.reflection import (
+    display,
+    from_around,
+    from_key,
+    hair_shine,
+    lit_hair,
+    lit_skin,
+    skin_shine,
+)
 
-_SPECULAR, _SHININESS = 0.055, 14.0
-_WET_SPECULAR, _WET_SHININESS = 0.9, 160.0
-_HAIR_SPECULAR, _HAIR_SHININESS = 0.16, 26.0
 LUMA = (0.21, 0.72, 0.07)
 """Weights of the picture's R, G and B in gray, as in the DC-IGN paper."""
 
@@ -36,20 +43,97 @@ class Lights:
     fill: float = 0.07
 
 
-def irradiance(
-    normals: Tensor, light: Tensor, visible: Tensor | None, occlusion: Tensor, lights: Lights
-) -> tuple[Tensor, Tensor]:
-    """Light received from the key and from everywhere else, (batch, vertex) each.
+@dataclass(frozen=True)
+class Surface:
+    """What light falls on, in the camera's frame; a batch of one stands for all pictures.
 
-    normals (batch, 3, vertex), light (batch, 3): unit vectors of the camera's frame.
-    visible: the share of the key light that reaches each vertex, or None where nothing casts.
-    occlusion (vertex,): the share of the sky in view.
+    normals, strand (batch, 3, vertex): unit normals, and tangents of the hair that grows there.
+    skin, hair (batch, 3, vertex): linear reflectance of the two layers.
+    covered (batch, vertex): how much hair hides the skin.
+    gloss (batch,): factor of the specular reflection.
+    occlusion, wet (vertex,): the share of the sky in view; 1 on eyeballs.
     """
-    key = ((_dot(normals, light) + _WRAP) / (1 + _WRAP)).clamp(min=0) * lights.key
-    up, front = normals[:, 1], normals[:, 2]
-    sky = lights.sky * (0.5 * (1 + lights.ground) + 0.5 * (1 - lights.ground) * up)
-    around = occlusion * (sky + lights.fill * front.clamp(min=0))
-    return (key if visible is None else key * visible), around
+
+    normals: Tensor
+    strand: Tensor
+    skin: Tensor
+    hair: Tensor
+    covered: Tensor
+    gloss: Tensor
+    occlusion: Tensor
+    wet: Tensor
+
+
+def shade(
+    surface: Surface,
+    light: Tensor,
+    visible: Tensor | None,
+    opened: Tensor,
+    lights: Lights,
+    *,
+    colour: bool,
+) -> Tensor:
+    """Picture values (batch, vertex, 2 * channel + 1): of skin, of hair, and surface.covered.
+
+    light (batch, 3): unit vectors to the key light. visible (batch, vertex): the share of it that
+    reaches each vertex, or None where nothing casts. opened (batch,): exposure. colour: three
+    channels, else one. Without gradients, on the CPU and in single precision, it is compiled.
+    """
+    planes = [getattr(surface, field) for field in Surface.__dataclass_fields__]
+    inputs = [*planes, light, opened] + ([] if visible is None else [visible])
+    plain = all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in inputs)
+    if plain and not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+        return _shade_compiled(surface, light, visible, opened, lights, colour)
+    normals, opened = surface.normals, opened[:, None]
+    key = lights.key * from_key(_dot(normals, light)) * opened
+    key = key if visible is None else key * visible
+    around = from_around(normals[:, 1], normals[:, 2], lights.sky, lights.ground, lights.fill)
+    around = surface.occlusion * around * opened
+    received, half = (key + around)[:, None], _halfway(light)
+    shine = skin_shine(_dot(normals, half), key, surface.gloss[:, None], surface.wet)
+    skin = display(lit_skin(surface.skin, received, shine[:, None]))
+    # A strand shines where its tangent is across the half vector.
+    shine = hair_shine(_dot(surface.strand, half), key, around)
+    hair = display(lit_hair(surface.hair, received, shine[:, None]))
+    if not colour:
+        skin, hair = gray(skin), gray(hair)
+    covered = surface.covered.expand(len(skin), -1)[:, None]
+    return torch.cat([skin, hair, covered], dim=1).mT.contiguous()
+
+
+def _shade_compiled(
+    surface: Surface,
+    light: Tensor,
+    visible: Tensor | None,
+    opened: Tensor,
+    lights: Lights,
+    colour: bool,
+) -> Tensor:
+    batch, vertices = len(light), len(surface.occlusion)
+    if visible is None:
+        visible = light.new_ones((1, vertices))
+    gloss = surface.gloss.expand(batch)
+    scene = torch.cat([light, _halfway(light), opened[:, None], gloss[:, None]], dim=1).detach()
+    layers = light.new_empty((batch, vertices, 7 if colour else 3))
+    reflection.shade(
+        scene.numpy(),
+        _array(surface.normals),
+        _array(surface.strand),
+        _array(surface.skin),
+        _array(surface.hair),
+        _array(surface.covered),
+        _array(visible),
+        _array(surface.occlusion),
+        _array(surface.wet),
+        np.array([lights.key, lights.sky, lights.ground, lights.fill], dtype=np.float32),
+        np.array(LUMA, dtype=np.float32),
+        layers.numpy(),
+    )
+    return layers
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return tensor.detach().contiguous().numpy()
 
 
 def exposure(light: Tensor) -> Tensor:
@@ -64,46 +148,15 @@ def exposure(light: Tensor) -> Tensor:
     return opened
 
 
-def shade_skin(
-    albedo: Tensor,
-    normals: Tensor,
-    light: Tensor,
-    key: Tensor,
-    around: Tensor,
-    gloss: Tensor,
-    wet: Tensor,
-) -> Tensor:
-    """Diffuse and Blinn-Phong reflection (batch, 3, vertex); wet (vertex,) is 1 on eyeballs."""
-    half = torch.nn.functional.normalize(light + torch.tensor([0.0, 0.0, 1.0]).to(light), dim=-1)
-    highlight = _dot(normals, half).clamp(min=1e-4)
-    lit = key / (0.2 + key)
-    dry = _SPECULAR * gloss * highlight**_SHININESS
-    shine = dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)
-    return albedo * (key + around)[:, None] + (shine * lit)[:, None]
-
-
-def shade_hair(
-    colour: Tensor, strand: Tensor, light: Tensor, key: Tensor, around: Tensor
-) -> Tensor:
-    """Hair (batch, 3, vertex): a strand shines where its tangent is across the half vector.
-
-    colour (batch, 3, vertex): reflectance. strand (batch, 3, vertex): unit tangents.
-    Source: Kajiya & Kay 1989.
-    """
-    half = torch.nn.functional.normalize(light + torch.tensor([0.0, 0.0, 1.0]).to(light), dim=-1)
-    across = (1 - _dot(strand, half) ** 2).clamp(min=1e-4).sqrt()
-    shine = _HAIR_SPECULAR * across**_HAIR_SHININESS * (key + 0.3 * around)
-    return (key + around)[:, None] * colour + shine[:, None] * (0.25 + colour)
-
-
-def display(linear: Tensor) -> Tensor:
-    """Linear light to picture values 0..1, with a gamma of 2: close to sRGB, and one root."""
-    return linear.clamp(1e-6, 1.0).sqrt()
-
-
 def gray(picture: Tensor) -> Tensor:
     """RGB picture values (batch, 3, vertex) to gray (batch, 1, vertex)."""
     return torch.tensor([LUMA]).to(picture) @ picture
+
+
+def _halfway(light: Tensor) -> Tensor:
+    """Unit vectors (batch, 3) halfway between light (batch, 3) and the viewer."""
+    viewer = torch.tensor([0.0, 0.0, 1.0]).to(light)
+    return torch.nn.functional.normalize(light + viewer, dim=-1)
 
 
 def _dot(vectors: Tensor, direction: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from facegen.raster import Fragments, interpolate, rasterize, resolve
+from facegen.raster import Fragments, composite, interpolate, mix, rasterize, resolve
 from facegen.subjects import sphere
 
 WIDTH, HEIGHT = 18, 14
@@ -223,3 +223,32 @@ def test_resolve_refuses_partial_pixels() -> None:
     fragments = Fragments(torch.zeros(1, 4, 5, dtype=torch.int32), torch.ones(1, 4, 5))
     with pytest.raises(ValueError, match="4 x 5 samples do not make whole pixels of 2 x 2"):
         resolve(torch.ones(1, 4, 5, 1), fragments, torch.ones(1), 2)
+
+
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("images", "pictures"), [(3, 3), (1, 3), (2, 2), (3, 1)])
+def test_composite_is_all_steps_at_once(
+    side: int, channels: int, images: int, pictures: int
+) -> None:
+    """Also where one picture's geometry, or one person's layers, stand for all."""
+    screen, faces = ball(images, dtype=torch.float32)
+    fragments = seen(screen, faces)
+    layers = 2 * random_like(pictures, screen.shape[1], 2 * channels + 1, dtype=torch.float32)
+    background = random_like(channels, dtype=torch.float32)
+    pixels = composite(layers, screen, faces, fragments, background, side)
+    batch = max(images, pictures)
+    everywhere = Fragments(
+        fragments.face_id.expand(batch, -1, -1), fragments.depth.expand(batch, -1, -1)
+    )
+    samples = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, everywhere))
+    expected = resolve(samples, everywhere, background, side)
+    torch.testing.assert_close(pixels, expected, rtol=0, atol=1e-5)
+    exact = composite(layers.double(), screen.double(), faces, fragments, background.double(), side)
+    torch.testing.assert_close(exact.float(), expected, rtol=0, atol=1e-3)
+
+
+def test_mix_is_sharp_between_the_layers() -> None:
+    share = torch.tensor([-1.0, 0.0, 0.25, 1.0, 3.0])
+    layered = torch.stack([torch.zeros(5), torch.ones(5), share], dim=-1)
+    assert mix(layered)[:, 0].tolist() == [0.0, 0.0, 0.25, 1.0, 1.0]

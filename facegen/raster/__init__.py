@@ -1,5 +1,6 @@
 """Rasterization: which face each sample sees, what is interpolated there, and the picture of it."""
 
+from facegen.raster.composite import composite, mix
 from facegen.raster.contract import Fragments, backend_names, rasterize
 from facegen.raster.interpolate import interpolate
 from facegen.raster.resolve import resolve
@@ -10,8 +11,10 @@ __all__ = [
     "Fragments",
     "Topology",
     "backend_names",
+    "composite",
     "follow_silhouettes",
     "interpolate",
+    "mix",
     "rasterize",
     "resolve",
     "topology",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+import numba.extending
 
 # torch brings an OpenMP runtime of its own. If numba's threads were OpenMP's too, each would reset
 # the other's number of threads, and every small torch operation would wait at a barrier.
@@ -28,6 +29,14 @@ thread_count: Callable[[], int] = numba.get_num_threads
 def kernel(function: _Function) -> _Function:
     """Compile for one thread on first call; compilations are kept on disk."""
     return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def stand_in(function: Callable[..., Any], substitute: Callable[..., Any]) -> None:
+    """Have kernels run what substitute returns for a function that numba cannot compile.
+
+    substitute, like what it returns, takes function's parameters; it gets their types.
+    """
+    numba.extending.overload(function)(substitute)
 
 
 def parallel_kernel(function: _Function) -> _Function:

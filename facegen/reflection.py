@@ -1,0 +1,178 @@
+"""The formulas of light on skin and hair: applied to tensors, or compiled and applied to numbers.
+
+One text, two uses: a formula calls nothing but arithmetic, powers by whole numbers, and functions
+that have a stand-in below. The compiled form is in this file too, because a compilation kept on
+disk is made anew only when its own file changes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facegen.raster.jit import kernel, parallel_kernel, prange, stand_in
+
+Floats = NDArray[np.float32]
+
+_WRAP = 0.16
+"""Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
+
+_SPECULAR, _SHININESS = 0.055, 14
+_WET_SPECULAR, _WET_SHININESS = 0.9, 160
+_HAIR_SPECULAR, _HAIR_SHININESS = 0.16, 26
+
+
+def within(value: Tensor, least: float, most: float) -> Tensor:
+    """The value, moved into least .. most."""
+    return value.clamp(least, most)
+
+
+def root(value: Tensor) -> Tensor:
+    """The square root."""
+    return value.sqrt()
+
+
+def from_key(cosine: Tensor) -> Tensor:
+    """What a surface gets of the key light that it meets at this cosine, past the terminator."""
+    return within((cosine + _WRAP) / (1 + _WRAP), 0.0, 1.0)
+
+
+def from_around(up: Tensor, front: Tensor, sky: float, ground: float, fill: float) -> Tensor:
+    """Light from the sky, the ground and the front, for the y and z of a unit normal."""
+    return sky * (0.5 * (1 + ground) + 0.5 * (1 - ground) * up) + fill * within(front, 0.0, 1.0)
+
+
+def skin_shine(cosine: Tensor, key: Tensor, gloss: Tensor, wet: Tensor) -> Tensor:
+    """Blinn-Phong reflection, by the cosine of the normal and the half vector."""
+    highlight = within(cosine, 1e-4, 1.0)
+    dry = _SPECULAR * gloss * highlight**_SHININESS
+    return (dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)) * (key / (0.2 + key))
+
+
+def lit_skin(albedo: Tensor, light: Tensor, shine: Tensor) -> Tensor:
+    """Linear light from skin, a channel at a time."""
+    return albedo * light + shine
+
+
+def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
+    """Kajiya & Kay's reflection, by the cosine of the strand and the half vector."""
+    across = root(within(1 - along * along, 1e-4, 1.0))
+    return _HAIR_SPECULAR * across**_HAIR_SHININESS * (key + 0.3 * around)
+
+
+def lit_hair(colour: Tensor, light: Tensor, shine: Tensor) -> Tensor:
+    """Linear light from hair, a channel at a time."""
+    return light * colour + shine * (0.25 + colour)
+
+
+def display(linear: Tensor) -> Tensor:
+    """Linear light to picture values 0..1, with a gamma of 2: close to sRGB, and one root."""
+    return root(within(linear, 1e-6, 1.0))
+
+
+stand_in(within, lambda value, least, most: lambda value, least, most: min(max(value, least), most))
+stand_in(root, lambda value: lambda value: np.sqrt(value))
+
+_from_key, _from_around = kernel(from_key), kernel(from_around)
+_skin_shine, _hair_shine = kernel(skin_shine), kernel(hair_shine)
+_lit_skin, _lit_hair, _display = kernel(lit_skin), kernel(lit_hair), kernel(display)
+
+
+@parallel_kernel
+def shade(
+    scene: Floats,
+    normals: Floats,
+    strand: Floats,
+    skin: Floats,
+    hair: Floats,
+    covered: Floats,
+    visible: Floats,
+    occlusion: Floats,
+    wet: Floats,
+    lights: Floats,
+    luma: Floats,
+    layers: Floats,
+) -> None:
+    """Fill layers (batch, vertex, 2 * channel + 1) as facegen.shading.shade does.
+
+    scene (batch, 8): the unit vectors to the light and halfway to it, exposure, gloss. lights (4,):
+    key, sky, ground, fill. What has one item where the batch has more stands for all.
+    """
+    for n in prange(len(scene)):
+        _shade_image(
+            scene[n],
+            normals[n % len(normals)],
+            strand[n % len(strand)],
+            skin[n % len(skin)],
+            hair[n % len(hair)],
+            covered[n % len(covered)],
+            visible[n % len(visible)],
+            occlusion,
+            wet,
+            lights,
+            luma,
+            layers[n],
+        )
+
+
+@kernel
+def _shade_image(
+    scene: Floats,
+    normals: Floats,
+    strand: Floats,
+    skin: Floats,
+    hair: Floats,
+    covered: Floats,
+    visible: Floats,
+    occlusion: Floats,
+    wet: Floats,
+    lights: Floats,
+    luma: Floats,
+    layers: Floats,
+) -> None:
+    """One picture. Every loop writes one plane, so that it compiles to vector instructions."""
+    vertices, channels = len(occlusion), len(layers[0]) // 2
+    exposure, gloss = scene[6], scene[7]
+    key, around, light, shine, cosine, picture = np.empty((6, vertices), dtype=np.float32)
+    _dot(normals, scene[:3], cosine)
+    for v in range(vertices):
+        key[v] = lights[0] * _from_key(cosine[v]) * visible[v] * exposure
+    up, front = normals[1], normals[2]
+    for v in range(vertices):
+        around[v] = _from_around(up[v], front[v], lights[1], lights[2], lights[3]) * exposure
+    for v in range(vertices):
+        around[v] *= occlusion[v]
+    for v in range(vertices):
+        light[v] = key[v] + around[v]
+    for layer in range(2):
+        if layer == 0:
+            _dot(normals, scene[3:6], cosine)
+            for v in range(vertices):
+                shine[v] = _skin_shine(cosine[v], key[v], gloss, wet[v])
+        else:
+            _dot(strand, scene[3:6], cosine)
+            for v in range(vertices):
+                shine[v] = _hair_shine(cosine[v], key[v], around[v])
+        picture[:] = 0
+        for channel in range(3):
+            weight = luma[channel] if channels == 1 else np.float32(1)
+            below, above = skin[channel], hair[channel]
+            if layer == 0:
+                for v in range(vertices):
+                    picture[v] += weight * _display(_lit_skin(below[v], light[v], shine[v]))
+            else:
+                for v in range(vertices):
+                    picture[v] += weight * _display(_lit_hair(above[v], light[v], shine[v]))
+            if channels == 3 or channel == 2:
+                column = layer * channels + channel % channels
+                for v in range(vertices):
+                    layers[v, column] = picture[v]
+                picture[:] = 0
+    for v in range(vertices):
+        layers[v, 2 * channels] = covered[v]
+
+
+@kernel
+def _dot(vectors: Floats, direction: Floats, cosine: Floats) -> None:
+    x, y, z = vectors
+    for v in range(len(cosine)):
+        cosine[v] = direction[0] * x[v] + direction[1] * y[v] + direction[2] * z[v]
