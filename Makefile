@@ -18,10 +18,10 @@ HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/traits.py facegen/occlus
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
-	@echo "Variables: PRESET=paper|small|tiny, LATENT=azimuth|elevation|light|identity, PYTHON=..."
+	@echo "Variables: PRESET=paper|small|tiny, LATENTS=azimuth,expression,..., LATENT=azimuth|elevation|light|identity, PYTHON=..."
 
 dataset: $(HEAD)  ## render the data set (PRESET=paper takes minutes, small one, tiny seconds)
-	@$(CLI) generate --preset $(PRESET)
+	@$(CLI) generate --preset $(PRESET) $(if $(LATENTS),--latents $(LATENTS))
 
 model: $(HEAD)  ## build the face model
 

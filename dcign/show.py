@@ -12,9 +12,10 @@ from dcign.checkpoint import CONFIG, Run
 from dcign.codes import Track, untracked
 from dcign.hallucinate import hallucinate, prepare, read_picture, strangeness
 from facegen.film import Row
-from facegen.latents import FACTORS, IDENTITY
+from facegen.latents import IDENTITY
 from facegen.morphable import load
 from facegen.render import Renderer, RenderSettings
+from facegen.scene import Variables
 from facegen.sweep import Sweep, sweep
 
 SIDE = 150
@@ -104,7 +105,7 @@ def show_picture(run: Run, factor: str, frames: int, path: Path, track: Track = 
     image = prepare(read_picture(path), run.network.config.image_size)
     calibration = calibration_of(run, track)
     # Only its values are of use: there is no one to render.
-    scenes = sweep(factor, frames, identity_size=1)
+    scenes = sweep(factor, frames, Variables(identity_size=1))
     made = _enlarge(hallucinate(run, calibration, image, factor, scenes.values))
     still = np.repeat(_enlarge(_bytes(image[None])), frames, axis=0)
     alone = np.full_like(still, PAPER)
@@ -130,13 +131,17 @@ def _render(
     factor: str, frames: int, seed: int, face_model: Path | None
 ) -> tuple[Sweep, NDArray[np.uint8]]:
     model = load(face_model)
-    scenes = sweep(factor, frames, model.identity_size, seed)
+    coefficients = Variables(
+        model.identity_size, len(model.expression_names), model.expression_signed
+    )
+    scenes = sweep(factor, frames, coefficients, seed)
     renderer = Renderer(model, RenderSettings(size=SIDE))
-    return scenes, renderer.images(scenes.labels, scenes.identity)
+    return scenes, renderer.images(
+        scenes.labels, scenes.identity, scenes.expression, names=scenes.names
+    )
 
 
 def _of(factor: str) -> str:
-    assert factor in FACTORS
     return "one person becomes another" if factor == IDENTITY else f"{factor} of an unseen person"
 
 

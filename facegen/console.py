@@ -29,6 +29,21 @@ class PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
+class NamesType(click.types.StringParamType):
+    """Names with commas between them."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in str(value).split(","))
+        if not all(names):
+            self.fail(f"{value!r} has an empty name between its commas", param, ctx)
+        return names
+
+
+NAMES = NamesType()
 PATH = PathType(path_type=Path)
 COUNT = click.IntRange(min=1)
 SIZE = click.IntRange(8, 4096)

@@ -25,6 +25,8 @@ def describe(dataset: Dataset) -> str:
     for name, low, high, unit, positive in zip(*columns, strict=True):
         lines.append(f"{name}: {low:g} to {high:g} {unit}; positive: {positive}")
     lines.append(f"identity: {header.identity_size} coefficients")
+    if header.expression_size:
+        lines.append(f"expression: {header.expression_size} coefficients")
     lines.append(f"face model: {header.face_model} ({header.fingerprint}), {header.licence}")
     lines.append(f"made by {header.generator}, seed {header.seed}: {json.dumps(header.config)}")
     return "\n".join(lines)

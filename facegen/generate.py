@@ -16,13 +16,13 @@ import facegen
 from facegen.errors import UserError
 from facegen.files import locked, remove_partial
 from facegen.guard import ForeignShardError, open_shard
-from facegen.latents import FACTORS
+from facegen.latents import EXPRESSION
 from facegen.layout import max_bytes
 from facegen.maker import Maker, OpenSource, Shard, open_source
 from facegen.manifest import MANIFEST, Entry, Header, Manifest, Slot
 from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
-from facegen.scene import SPLITS
+from facegen.scene import SPLITS, latents_of
 
 
 def cpus() -> int:
@@ -34,7 +34,7 @@ def slots(config: GenerateConfig) -> tuple[Slot, ...]:
     """The shards of a data set, in the manifest's order."""
     found = []
     for split, kind in zip(SPLITS, (config.train, config.test), strict=True):
-        groups = kind * len(FACTORS)
+        groups = kind * len(config.factors)
         for number, first in enumerate(range(0, groups, config.per_shard)):
             found.append(Slot(split, number, first, min(config.per_shard, groups - first)))
     return tuple(found)
@@ -61,13 +61,28 @@ class Generation:
         workers: processes, each with one thread; None takes a processor each.
         Raises UserError when the folder holds anything of another data set.
         """
+        latents = latents_of(config.factors)
         source = open_source(config, model_path)
+        expressive = EXPRESSION in config.factors
+        if expressive and not source.model.expression_names:
+            raise UserError(
+                f"the face model {source.model.name!r} has no expressions; take another "
+                f"--face-model, or leave {EXPRESSION} out"
+            )
         self.out = out
         self.slots = slots(config)
         self.header = Header(
             size=config.size,
             identity_size=source.model.identity_size,
             seed=config.seed,
+            expression_size=len(source.model.expression_names) if expressive else 0,
+            expression_signed=expressive and source.model.expression_signed,
+            factors=config.factors,
+            labels=tuple(latent.name for latent in latents),
+            units=tuple(latent.unit for latent in latents),
+            low=tuple(latent.low for latent in latents),
+            high=tuple(latent.high for latent in latents),
+            positive=tuple(latent.positive for latent in latents),
             generator=f"facegen {facegen.__version__}",
             # As a reader will see it: JSON turns tuples into lists.
             config=json.loads(json.dumps({**asdict(config), "render": source.settings})),
@@ -103,7 +118,7 @@ class Generation:
         missing = self.missing()
         if not missing:
             return 0.0
-        kinds = len(FACTORS)
+        kinds = len(self.header.factors)
         (each,) = map_unordered(self.maker.seconds, [Slot(SPLITS[0], 0, 0, kinds)], workers=1)
         groups = sum(slot.groups for slot in missing)
         return each / kinds * groups / min(self.workers, cpus(), len(missing))

@@ -147,6 +147,7 @@ def check_content(folder: Path, header: Header, slot: Slot) -> Entry:
         raise bad_shard(path, "mini-batches out of order")
     if values["factor_id"].max() >= len(header.factors):
         raise bad_shard(path, "a factor_id that has no name")
-    if not (np.isfinite(values["labels"]).all() and np.isfinite(values["identity"]).all()):
-        raise bad_shard(path, "labels or identity coefficients that are not finite")
+    numbers = {"labels", "identity", "expression"} & set(values)
+    if not all(np.isfinite(values[name]).all() for name in numbers):
+        raise bad_shard(path, "labels or coefficients that are not finite")
     return describe(slot, path.read_bytes(), values["images"])

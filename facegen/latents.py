@@ -85,11 +85,13 @@ FILM_HEIGHT = 24.0
 """Height of a 35 mm camera's picture, mm, by which focal lengths are understood."""
 
 IDENTITY = "identity"
+EXPRESSION = "expression"
 IDENTITY_SIGMA = 0.8
 """Standard deviation of every identity coefficient, in units of the face model's own: at 1.0 about
 one MakeHuman head in twenty turns a nostril inside out."""
 
-EXPRESSION = "expression"
+EXPRESSIONS_AT_ONCE = 4
+"""Of a model's blend shapes, as many on average take part in a face's expression."""
 
 LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
 FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)
@@ -111,3 +113,24 @@ def draw_identity(size: int, seed: int, split: str, index: int) -> NDArray[np.fl
     """The identity coefficients (size,) of one sample: N(0, IDENTITY_SIGMA^2) each."""
     normal = _generator(seed, split, IDENTITY, index).standard_normal(size, dtype=np.float32)
     return (IDENTITY_SIGMA * normal).astype(np.float32)
+
+
+def draw_expression(
+    size: int, signed: bool, seed: int, split: str, index: int
+) -> NDArray[np.float32]:
+    """The expression coefficients (size,) of one sample.
+
+    Signed, N(0, IDENTITY_SIGMA^2) each; otherwise blend shapes of weights 0..1, a few at a time.
+    """
+    generator = _generator(seed, split, EXPRESSION, index)
+    if signed:
+        return (IDENTITY_SIGMA * generator.standard_normal(size)).astype(np.float32)
+    chance, weight = generator.random((2, size))
+    return np.where(chance * size < EXPRESSIONS_AT_ONCE, weight, 0.0).astype(np.float32)
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value as a caption."""
+    if unit == "degree":
+        return f"{value:+.0f}\N{DEGREE SIGN}"
+    return f"{value:.0f} {unit}" if abs(value) > 2 else f"{value:.2f} {unit}"

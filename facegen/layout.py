@@ -1,8 +1,9 @@
 """One shard: an HDF5 file of whole mini-batches, built in memory and written in one piece.
 
 Every dataset has one row per image, in chunks of one mini-batch: images (N, H, W) u1,
-labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4. Attributes hold the
-rest. The files carry no times and no addresses: equal content gives equal bytes.
+labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4, and expression (N, E) f4
+where faces are not neutral. Attributes hold the rest. The files carry no times and no addresses:
+equal content gives equal bytes.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ class Groups:
     labels (group, sample, latent): true values, columns and units as the data set's header says.
     factor_id (group,): index into the header's factors.
     group_id (group,): the mini-batch's number within its split.
-    identity (group, sample, mode): the face model's identity coefficients.
+    identity, expression (group, sample, mode): the face model's coefficients.
     """
 
     images: NDArray[np.uint8]
@@ -40,17 +41,21 @@ class Groups:
     factor_id: NDArray[np.uint8]
     group_id: NDArray[np.int32]
     identity: NDArray[np.float32]
+    expression: NDArray[np.float32]
 
 
 def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """For each dataset its type and the shape of one row."""
-    return {
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {
         "images": ("|u1", (header.size, header.size)),
         "labels": ("<f4", (len(header.labels),)),
         "factor_id": ("|u1", ()),
         "group_id": ("<i4", ()),
         "identity": ("<f4", (header.identity_size,)),
     }
+    if header.expression_size:
+        shapes["expression"] = ("<f4", (header.expression_size,))
+    return shapes
 
 
 def attributes(header: Header, slot: Slot) -> dict[str, Any]:
@@ -129,6 +134,7 @@ def write_shard(
     assert np.array_equal(groups.group_id, expected), "a shard holds consecutive mini-batches"
     assert np.isfinite(groups.labels).all(), "labels are finite"
     assert np.isfinite(groups.identity).all(), "identity coefficients are finite"
+    assert np.isfinite(groups.expression).all(), "expression coefficients are finite"
     data = pack(header, slot, groups, compression)
     write_atomic(folder / slot.file, data)
     return describe(slot, data, groups.images)

@@ -1,7 +1,7 @@
 """One shard: kept if it is there and sound, rendered and written otherwise."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,11 +14,11 @@ from facegen.guard import ForeignShardError, check_bytes, check_content
 from facegen.layout import Groups, write_shard
 from facegen.manifest import Entry, Header, Slot
 from facegen.presets import GenerateConfig
-from facegen.scene import mini_batch
+from facegen.scene import Variables, latents_of, mini_batch
 
 
 class Model(Protocol):
-    """What is asked of a face model: its name, terms, content hash, and number of coefficients."""
+    """What is asked of a face model: its name, terms, content hash, and its coefficients."""
 
     @property
     def name(self) -> str: ...
@@ -28,13 +28,22 @@ class Model(Protocol):
     def fingerprint(self) -> str: ...
     @property
     def identity_size(self) -> int: ...
+    @property
+    def expression_names(self) -> tuple[str, ...]: ...
+    @property
+    def expression_signed(self) -> bool: ...
 
 
 class Renderer(Protocol):
-    """What is asked of a renderer: labels (N, L) and identity (N, K) to gray images (N, H, W)."""
+    """What is asked of a renderer: labels (N, L), called names, and coefficients to gray images."""
 
     def images(
-        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
+        self,
+        labels: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        expression: NDArray[np.float32] | None = None,
+        *,
+        names: Sequence[str],
     ) -> NDArray[np.uint8]: ...
 
 
@@ -123,6 +132,13 @@ class Maker:
     def render(self, slot: Slot) -> Groups:
         """Render the mini-batches of a slot."""
         header = self._header
+        variables = Variables(
+            header.identity_size,
+            header.expression_size,
+            header.expression_signed,
+            header.factors,
+            latents_of(header.factors),
+        )
         shape = (slot.groups, header.group_size)
         groups = Groups(
             images=np.empty((*shape, header.size, header.size), dtype=np.uint8),
@@ -130,13 +146,18 @@ class Maker:
             factor_id=np.empty(slot.groups, dtype=np.uint8),
             group_id=np.arange(slot.first_group, slot.first_group + slot.groups, dtype=np.int32),
             identity=np.empty((*shape, header.identity_size), dtype=np.float32),
+            expression=np.empty((*shape, header.expression_size), dtype=np.float32),
         )
         for row, group_id in enumerate(groups.group_id):
-            batch = mini_batch(slot.split, header.seed, int(group_id), header.identity_size)
+            batch = mini_batch(slot.split, header.seed, int(group_id), variables)
             groups.labels[row] = batch.labels
             groups.identity[row] = batch.identity
+            groups.expression[row] = batch.expression
             groups.factor_id[row] = header.factors.index(batch.factor)
-            groups.images[row] = self._renderer().images(batch.labels, batch.identity)
+            expression = batch.expression if header.expression_size else None
+            groups.images[row] = self._renderer().images(
+                batch.labels, batch.identity, expression, names=header.labels
+            )
         return groups
 
     def seconds(self, slot: Slot) -> float:

@@ -16,7 +16,7 @@ from facegen.files import write_atomic
 from facegen.latents import FACTORS, GROUP_SIZE, LATENTS
 from facegen.scene import SPLITS
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 MAX_BYTES = 64 * 2**20
 """No manifest is larger; a bound on what is read from a stranger's file."""
@@ -27,7 +27,8 @@ class Header:
     """What all shards of a data set have in common.
 
     size: height and width of every image, pixels.
-    identity_size: identity coefficients of a sample.
+    identity_size, expression_size: coefficients of a sample; with none, faces are neutral.
+    expression_signed: whether expressions are drawn as normals; otherwise as weights 0..1.
     config: every setting that the images depend on, as JSON can hold it.
     face_model, fingerprint, licence: the face model's name, content hash and terms.
     group_size: images in a mini-batch.
@@ -44,6 +45,8 @@ class Header:
     face_model: str = "none"
     fingerprint: str = ""
     licence: str = ""
+    expression_size: int = 0
+    expression_signed: bool = False
     group_size: int = GROUP_SIZE
     factors: tuple[str, ...] = FACTORS
     labels: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
@@ -57,8 +60,9 @@ class Header:
         _check_types(self)
         if not (0 < self.size <= 4096 and 0 < self.group_size <= 4096):
             raise ValueError(f"size {self.size} and group_size {self.group_size} must be 1 to 4096")
-        if not (0 < self.identity_size <= 65536 and 0 <= self.seed < 2**63):
-            raise ValueError(f"identity_size {self.identity_size} or seed {self.seed} out of range")
+        sizes = (self.identity_size, self.expression_size)
+        if not (0 < sizes[0] <= 65536 and 0 <= sizes[1] <= 65536 and 0 <= self.seed < 2**63):
+            raise ValueError(f"coefficients {sizes} or seed {self.seed} out of range")
         columns = {len(x) for x in (self.labels, self.units, self.low, self.high, self.positive)}
         if columns != {len(self.labels)} or not 0 < len(self.factors) < 256:
             raise ValueError("labels, units, low, high and positive differ in length")

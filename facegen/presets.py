@@ -21,6 +21,7 @@ class GenerateConfig:
     seed: 0 to 2**63 - 1.
     shadows: whether the key light casts shadows.
     compression: one of COMPRESSIONS.
+    factors: the kinds of mini-batches, which differ in what varies; see facegen.scene.latents_of.
     """
 
     size: int = 150
@@ -30,6 +31,7 @@ class GenerateConfig:
     seed: int = 0
     shadows: bool = True
     compression: str = "none"
+    factors: tuple[str, ...] = ("azimuth", "elevation", "light", "identity")
 
     def __post_init__(self) -> None:
         """Raise UserError for what no data set can be."""
@@ -54,6 +56,14 @@ FOLDERS = {
     "tiny": Path("data/faces-tiny"),
 }
 """Where each preset goes unless told otherwise."""
+
+
+def folder(preset: str, config: GenerateConfig) -> Path:
+    """Where a data set goes unless told otherwise; one with its own factors beside the preset's."""
+    path = FOLDERS[preset]
+    if config.factors == PRESETS[preset].factors:
+        return path
+    return path.with_name("-".join((path.name, *config.factors)))
 
 
 def default_folder() -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from facegen.latents import LATENTS
+from facegen.latents import EXPRESSION, IDENTITY, LATENTS, OPTIONAL, with_unit
 from facegen.shards import Dataset
 
 PAPER, INK, FAINT = "#f7f6f3", "#1f2328", "#6e7178"
@@ -55,21 +55,21 @@ def _shown(
     dataset: Dataset, labels: NDArray[np.float32], factor: str, columns: int
 ) -> list[tuple[int, str]]:
     """Which samples of a mini-batch with these labels (sample, latent) to show, and captions."""
-    names = [x.name for x in LATENTS if x.factor == factor and x.name in dataset.labels]
-    if not names:
+    names = [x.name for x in (*LATENTS, *OPTIONAL) if x.factor == factor]
+    if not names or names[0] not in dataset.labels:
         return [(i, str(i + 1)) for i in range(columns)]
     column = dataset.labels.index(names[0])
     values, unit = labels[:, column], dataset.units[column]
-    sign = "\N{DEGREE SIGN}" if unit == "degree" else f" {unit}"
     steps = np.linspace(0, dataset.group_size - 1, columns).round().astype(int)
-    return [(int(i), f"{round(float(values[i])):+d}{sign}") for i in np.argsort(values)[steps]]
+    return [(int(i), with_unit(float(values[i]), unit)) for i in np.argsort(values)[steps]]
 
 
 def _title(draw: ImageDraw.ImageDraw, place: tuple[int, int], factor: str) -> None:
     """Write a kind's title: its name, then what a growing value shows."""
     write_text(draw, place, factor, 18)
-    meaning = [f"positive: {x.positive}" for x in LATENTS if x.factor == factor]
-    note = meaning[0] if meaning else "other people, everything else fixed"
+    meaning = [f"positive: {x.positive}" for x in (*LATENTS, *OPTIONAL) if x.factor == factor]
+    other = {IDENTITY: "other people", EXPRESSION: "other expressions of one person"}
+    note = meaning[0] if meaning else f"{other.get(factor, factor)}, everything else fixed"
     left = place[0] + draw.textlength(factor, font=_font(18)) + 12
     write_text(draw, (left, place[1] + 3), note, 14, fill=FAINT)
 

@@ -24,7 +24,7 @@ from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.raster import interpolate, rasterize, resolve
 from facegen.render import Renderer, RenderSettings
-from facegen.scene import SPLITS, MiniBatch, mini_batch
+from facegen.scene import SPLITS, MiniBatch, Variables, mini_batch
 from facegen.subjects import heads
 
 
@@ -107,13 +107,14 @@ def milliseconds_per_image(
         renderer = Renderer(
             load(model_path), RenderSettings(size=config.size, shadows=config.shadows)
         )
+        variables = Variables(work.header.identity_size)
         for number in range(rounds + 1):
             if number == 1:
                 # The first round compiled and filled caches.
                 spent.clear()
             slot = Slot(SPLITS[0], number, number * len(FACTORS), len(FACTORS))
             for group in range(slot.first_group, slot.first_group + slot.groups):
-                _draw(renderer, mini_batch(slot.split, 0, group, work.header.identity_size), spent)
+                _draw(renderer, mini_batch(slot.split, 0, group, variables), spent)
             groups = work.maker.render(slot)
             with _clock(spent, "write"):
                 write_shard(work.out, work.header, slot, groups)

@@ -56,6 +56,7 @@ class Dataset:
         self.size = header.size
         self.group_size = header.group_size
         self.identity_size = header.identity_size
+        self.expression_size = header.expression_size
         self.factors = header.factors
         self.labels = header.labels
         self.units = header.units
@@ -111,12 +112,14 @@ class Dataset:
                     file[name].read_direct(values, source, target)
             self._check_rows(entry, flat, target, wanted[start:stop])
         split_rows = (count, self.group_size)
+        coefficients = flat.get("expression", np.empty((rows, 0), dtype=np.float32))
         return Groups(
             images=flat["images"].reshape(*split_rows, self.size, self.size),
             labels=flat["labels"].reshape(*split_rows, len(self.labels)),
             factor_id=flat["factor_id"][:: self.group_size].copy(),
             group_id=flat["group_id"][:: self.group_size].copy(),
             identity=flat["identity"].reshape(*split_rows, self.identity_size),
+            expression=coefficients.reshape(*split_rows, self.expression_size),
         )
 
     def _runs(self, split: str, wanted: NDArray[np.int64]) -> Iterator[tuple[Entry, int, int]]:
@@ -139,7 +142,8 @@ class Dataset:
         """Raise UserError when a shard's rows contradict what was asked for."""
         same = np.array_equal(flat["group_id"][rows], np.repeat(group_id, self.group_size))
         known = bool((flat["factor_id"][rows] < len(self.factors)).all())
-        finite = all(np.isfinite(flat[name][rows]).all() for name in ("labels", "identity"))
+        numbers = {"labels", "identity", "expression"} & set(flat)
+        finite = all(np.isfinite(flat[name][rows]).all() for name in numbers)
         if not (same and known and finite):
             raise bad_shard(self.path / entry.file, "mini-batches that contradict the manifest")
 

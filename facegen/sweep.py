@@ -6,46 +6,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.errors import UserError
-from facegen.latents import FACTORS, IDENTITY, LABELS, LATENTS, draw_identity
+from facegen.latents import (
+    EXPRESSION,
+    IDENTITY,
+    draw_expression,
+    draw_identity,
+    with_unit,
+)
+from facegen.scene import Variables, latents_of
 
 _SPLIT = "sweep"
 """Its people are in no data set: neither of the splits has this name."""
+
+_PORTRAIT = {"azimuth": 18.0, "light_azimuth": 30.0}
 
 
 @dataclass(frozen=True)
 class Sweep:
     """frames scenes that differ in one factor.
 
-    values (frame,): the latent in its unit; for an identity, how far one has become another.
-    labels (frame, latent), identity (frame, mode): what to render.
+    values (frame,): the latent in its unit; for an identity or an expression, how far one face has
+        become another.
+    names: the columns of labels. labels (frame, latent), identity, expression (frame, mode): what
+        to render.
     captions: values as text.
     """
 
     factor: str
     values: NDArray[np.float32]
+    names: tuple[str, ...]
     labels: NDArray[np.float32]
     identity: NDArray[np.float32]
+    expression: NDArray[np.float32]
     captions: list[str]
 
 
-def sweep(factor: str, frames: int, identity_size: int, seed: int = 0) -> Sweep:
+def sweep(factor: str, frames: int, variables: Variables, seed: int = 0) -> Sweep:
     """The factor's whole range in even steps; the rest as in a three-quarter portrait.
 
-    An identity turns in equal steps from one unseen person into another.
+    An identity turns in equal steps from one unseen person into another, an expression from the
+    neutral face into one. Of the variables, the coefficients count.
     """
-    if factor not in FACTORS:
-        raise UserError(f"no latent is called {factor!r}; there are: {', '.join(FACTORS)}")
+    latents = latents_of((factor,))
     if frames < 2:
         raise UserError(f"a sweep needs at least 2 frames, not {frames}")
-    portrait = dict.fromkeys(LABELS, 0.0) | {"azimuth": 18.0, "light_azimuth": 30.0}
-    labels = np.tile(np.array([portrait[name] for name in LABELS], np.float32), (frames, 1))
-    one, other = (draw_identity(identity_size, seed, _SPLIT, index) for index in (0, 1))
+    if factor == EXPRESSION and not variables.expression_size:
+        raise UserError("this face model has no expressions; take another --face-model")
+    labels = np.tile([_PORTRAIT.get(x.name, 0.0) for x in latents], (frames, 1)).astype(np.float32)
+    size, signed = variables.expression_size, variables.expression_signed
+    one, other = (draw_identity(variables.identity_size, seed, _SPLIT, index) for index in (0, 1))
+    values = np.linspace(0.0, 1.0, frames, dtype=np.float32)
+    captions = [f"{value:.0%}" for value in values]
+    identity, expression = np.tile(one, (frames, 1)), np.zeros((frames, size), np.float32)
     if factor == IDENTITY:
-        values = np.linspace(0.0, 1.0, frames, dtype=np.float32)
         identity = one + values[:, None] * (other - one)
-        return Sweep(factor, values, labels, identity, [f"{value:.0%}" for value in values])
-    latent = next(latent for latent in LATENTS if latent.factor == factor)
-    values = np.linspace(latent.low, latent.high, frames, dtype=np.float32)
-    labels[:, LABELS.index(latent.name)] = values
-    captions = [f"{value:+.0f}\N{DEGREE SIGN}" for value in values]
-    return Sweep(factor, values, labels, np.tile(one, (frames, 1)), captions)
+    elif factor == EXPRESSION:
+        expression = values[:, None] * draw_expression(size, signed, seed, _SPLIT, 0)
+    else:
+        column = [x.factor for x in latents].index(factor)
+        latent = latents[column]
+        values = np.linspace(latent.low, latent.high, frames, dtype=np.float32)
+        labels[:, column] = values
+        captions = [with_unit(value, latent.unit) for value in values.tolist()]
+    names = tuple(latent.name for latent in latents)
+    return Sweep(factor, values, names, labels, identity, expression, captions)

@@ -4,17 +4,19 @@ import hashlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facegen.generate import Generation
-from facegen.latents import FACTORS, LATENTS
+from facegen.latents import FACTORS, LABELS, LATENTS
 from facegen.maker import Source
 from facegen.presets import GenerateConfig
-from facegen.scene import SPLITS, mini_batch
+from facegen.scene import SPLITS, Variables, mini_batch
 from facegen.shards import Entry, Groups, Header, Manifest, Slot, write_manifest, write_shard
 
 IDENTITY_SIZE = 4
@@ -26,6 +28,8 @@ class FakeModel:
     licence: str = "CC0"
     fingerprint: str = "0123456789abcdef"
     identity_size: int = IDENTITY_SIZE
+    expression_names: tuple[str, ...] = ("smile", "frown")
+    expression_signed: bool = False
 
 
 class FakeRenderer:
@@ -36,9 +40,15 @@ class FakeRenderer:
         self.delay = delay
 
     def images(
-        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
+        self,
+        labels: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        expression: NDArray[np.float32] | None = None,
+        *,
+        names: Sequence[str] = LABELS,
     ) -> NDArray[np.uint8]:
         time.sleep(self.delay)
+        labels = labels[:, [names.index(name) for name in LABELS]]
         ramp = np.linspace(-1, 1, self.size)
         low = np.array([latent.low for latent in LATENTS])
         high = np.array([latent.high for latent in LATENTS])
@@ -67,7 +77,9 @@ def generation(out: Path, config: GenerateConfig = CONFIG, workers: int = 2) -> 
 
 def make_groups(split: str, first: int, count: int, size: int = 16, seed: int = 0) -> Groups:
     """Mini-batches [first, first + count) of a split, as a data set would hold them."""
-    batches = [mini_batch(split, seed, g, IDENTITY_SIZE) for g in range(first, first + count)]
+    batches = [
+        mini_batch(split, seed, g, Variables(IDENTITY_SIZE)) for g in range(first, first + count)
+    ]
     renderer = FakeRenderer(size)
     return Groups(
         images=np.stack([renderer.images(b.labels, b.identity) for b in batches]),
@@ -75,6 +87,7 @@ def make_groups(split: str, first: int, count: int, size: int = 16, seed: int = 
         factor_id=np.array([FACTORS.index(b.factor) for b in batches], dtype=np.uint8),
         group_id=np.arange(first, first + count, dtype=np.int32),
         identity=np.stack([b.identity for b in batches]),
+        expression=np.stack([b.expression for b in batches]),
     )
 
 
@@ -120,17 +133,13 @@ def digests(folder: Path) -> dict[str, str]:
 class DyingRenderer(FakeRenderer):
     """Kills the process it runs in, as the kernel does when memory runs out."""
 
-    def images(
-        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
+    def images(self, *args: Any, **kwargs: Any) -> NDArray[np.uint8]:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
 
 class FailingRenderer(FakeRenderer):
-    def images(
-        self, labels: NDArray[np.float32], identity: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
+    def images(self, *args: Any, **kwargs: Any) -> NDArray[np.uint8]:
         raise ZeroDivisionError("a bug")
 
 

@@ -23,7 +23,7 @@ from dcign.hallucinate import hallucinate, prepare, read_picture, strangeness
 from dcign.models.network import Network, NetworkConfig, Posterior
 from dcign.show import FRAME, SIDE, find_run, show_picture, show_run
 from facegen.errors import UserError
-from facegen.latents import FACTORS, LATENTS
+from facegen.latents import EXPRESSION, FACTORS, LATENTS, OPTIONAL
 from facegen.shards import Dataset
 
 SIZE = 16
@@ -360,7 +360,9 @@ def one_line(result) -> str:
 
 
 def test_choices_are_the_factors():
+    optional = tuple(latent.factor for latent in OPTIONAL)
     assert dcign.commands.render_sweep.FACTORS == FACTORS
+    assert (*optional, EXPRESSION) == dcign.commands.render_sweep.OTHERS
 
 
 def test_evaluate_prints_the_original_beside_and_writes_json(here):

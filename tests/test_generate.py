@@ -6,12 +6,14 @@ from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from fakes import CONFIG, FakeModel, digests, generation, open_dying, open_failing
+from fakes import CONFIG, FakeModel, digests, generation, open_dying, open_failing, open_fake
 
 from facegen.errors import UserError
 from facegen.files import PARTIAL, locked
 from facegen.generate import Generation
+from facegen.maker import Source
 from facegen.manifest import MANIFEST
 from facegen.presets import PRESETS, GenerateConfig
 from facegen.shards import Dataset, Verification
@@ -151,3 +153,27 @@ def test_presets_are_the_paper_s() -> None:
         150,
     )
     assert (PRESETS["small"].train, PRESETS["small"].test, PRESETS["small"].size) == (300, 35, 64)
+
+
+def test_other_factors_have_columns_of_their_own(tmp_path: Path) -> None:
+    config = replace(CONFIG, factors=("expression", "roll"))
+    list(generation(tmp_path / "faces", config))
+    dataset = Dataset(tmp_path / "faces")
+    assert dataset.factors == ("expression", "roll")
+    assert dataset.labels == ("azimuth", "elevation", "light_azimuth", "roll")
+    groups = dataset.read("train", range(dataset.group_count("train")))
+    assert groups.expression.shape == (20, 20, 2)
+    for factor_id, labels, expression in zip(
+        groups.factor_id, groups.labels, groups.expression, strict=True
+    ):
+        varies = [np.ptp(expression, axis=0).any(), np.ptp(labels, axis=0).any()]
+        assert varies == [factor_id == 0, factor_id == 1]
+
+
+def test_a_face_model_without_expressions_is_refused(tmp_path: Path) -> None:
+    def neutral(config: GenerateConfig, model_path: Path | None) -> Source:
+        return replace(open_fake(config, model_path), model=FakeModel(expression_names=()))
+
+    config = replace(CONFIG, factors=("expression",))
+    with pytest.raises(UserError, match="no expressions"):
+        Generation(config, tmp_path / "faces", open_source=neutral)

@@ -116,7 +116,7 @@ def _edit(**changes: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     "edit",
     [
-        _edit(schema=2),
+        _edit(schema=1),
         _edit(size=-1),
         _edit(size=8.0),
         _edit(size=True),

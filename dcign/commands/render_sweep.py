@@ -11,9 +11,12 @@ from facegen.errors import UserError
 FACTORS = ("azimuth", "elevation", "light", "identity")
 """facegen.latents.FACTORS, whose import would load numpy."""
 
+OTHERS = ("roll", "light_elevation", "focal_length", "background", "expression")
+"""What the renderer varies too, and the network does not know."""
+
 
 @click.command("render-sweep")
-@click.option("--latent", type=click.Choice(FACTORS), required=True, help="What varies.")
+@click.option("--latent", type=click.Choice(FACTORS + OTHERS), required=True, help="What varies.")
 @click.option("--run", "name", type=PATH, help="Name in runs/, or path.  [default: the newest]")
 @click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
 @click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
@@ -36,7 +39,9 @@ def command(
     from facegen.files import write_atomic
     from facegen.film import draw_strip, write_animation
 
-    run = find(name)
+    if latent in OTHERS and (name or image):
+        raise UserError(f"networks know {', '.join(FACTORS)}, and not {latent}; leave --run out")
+    run = find(name) if latent in FACTORS else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     out.mkdir(parents=True, exist_ok=True)
@@ -48,7 +53,7 @@ def command(
         show = show_run(run, latent, frames, seed, face_model, track)
     for note in show.notes:
         say(f"warning: {note}")
-    if run is None:
+    if run is None and latent in FACTORS:
         say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
     png = io.BytesIO()
     draw_strip(show.strip, show.captions).save(png, format="PNG", optimize=True)

@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.console import COUNT, FACE_MODEL, INTERRUPTED, PATH, SEED, SIZE, progress_bar, say
-from facegen.presets import COMPRESSIONS, FOLDERS, PRESETS
+from facegen.console import (
+    COUNT,
+    FACE_MODEL,
+    INTERRUPTED,
+    NAMES,
+    PATH,
+    SEED,
+    SIZE,
+    progress_bar,
+    say,
+)
+from facegen.presets import COMPRESSIONS, PRESETS, folder
 
 if TYPE_CHECKING:
     from facegen.generate import Generation
@@ -36,6 +46,12 @@ _SIZES = "; ".join(
 @click.option("--seed", type=SEED, help="Other faces.  [default: 0]")
 @click.option("--size", type=SIZE, help="Pixels a side.  [default: preset's]")
 @click.option("--shadows/--no-shadows", default=None, help="Cast shadows.  [default: shadows]")
+@click.option(
+    "--latents",
+    type=NAMES,
+    help="What varies, one kind of mini-batch each, as azimuth,expression.  "
+    "[default: azimuth,elevation,light,identity]",
+)
 @click.option("--compression", type=click.Choice(COMPRESSIONS), help="[default: none]")
 @FACE_MODEL
 @click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
@@ -43,6 +59,7 @@ _SIZES = "; ".join(
 def command(
     preset: str,
     out: Path | None,
+    latents: tuple[str, ...] | None,
     face_model: Path | None,
     workers: int | None,
     dry_run: bool,
@@ -52,8 +69,10 @@ def command(
     from facegen.generate import Generation
 
     given = {name: value for name, value in overrides.items() if value is not None}
+    if latents:
+        given["factors"] = latents
     config = dataclasses.replace(PRESETS[preset], **given)
-    work = Generation(config, out or FOLDERS[preset], face_model, workers)
+    work = Generation(config, out or folder(preset, config), face_model, workers)
     click.echo(f"{work.out}: {work.images:,} images in {len(work)} shards, {work.workers} workers")
     click.echo(f"configuration: {json.dumps(work.header.config)}")
     click.echo(f"face model: {work.header.face_model}, {work.header.licence}")
