@@ -37,6 +37,7 @@ def one_kind(folder: Path, kind: int) -> Path:
         groups.factor_id[chosen],
         numbers,
         groups.identity[chosen],
+        groups.expression[chosen],
     )
     folder.mkdir()
     write_manifest(folder, header, [write_shard(folder, header, slot, kept)])
