@@ -46,7 +46,7 @@ class Anatomy:
     brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end.
     beard, moustache: signed distance into the region where men grow them.
     lash: 0..1 along the lids' rims; lid: 0..1 on the lids.
-    lips, mouth: 0..1 on the lips and on the skin behind them.
+    lips, mouth, teeth: 0..1 on the lips, on the skin behind them, on the teeth.
     blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
     cloth: signed distance below the neckline of a shirt, in rings of the mesh.
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
@@ -70,6 +70,7 @@ class Anatomy:
     lid: Tensor
     lips: Tensor
     mouth: Tensor
+    teeth: Tensor
     blush: Tensor
     hollow: Tensor
     cloth: Tensor
@@ -82,20 +83,23 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     fields = {name: field.astype(np.float64) for name, field in model.fields.items()}
     eye_angle = fields["eye_angle"]
     is_eye = eye_angle >= 0
-    mean = model.mean.astype(np.float64)
+    actual = model.mean.astype(np.float64)
+    mean = actual if model.canonical is None else model.canonical.astype(np.float64)
     left = is_eye & (mean[:, 0] > 0)
     eyes = [mean[is_eye & side].mean(axis=0) for side in (mean[:, 0] > 0, mean[:, 0] < 0)]
     points = mean - [0.0, (eyes[0][1] + eyes[1][1]) / 2, 0.0]
     x, y, z = points.T
     around = np.degrees(np.arctan2(np.abs(x), z + 12.0))
     hairline = np.interp(around, _HAIRLINE_ANGLE, _HAIRLINE_HEIGHT)
+    # No hair grows on eyes, nor behind the lips.
+    bald = is_eye | (fields["inside_mouth"] > 0.5)
     mouth_y = float(y[fields["lips"] > 0.5].mean())
     brow, brow_along = _brow(x, y, z)
     outward = normals.double().numpy().T
     rim = np.full(len(mean), np.inf)
     for eye in (left, is_eye & ~left):
-        centre = _sphere_centre(mean[eye])
-        gap = np.linalg.norm(mean - centre, axis=1) - np.linalg.norm(mean[eye][0] - centre)
+        centre = _sphere_centre(actual[eye])
+        gap = np.linalg.norm(actual - centre, axis=1) - np.linalg.norm(actual[eye][0] - centre)
         rim = np.where(~is_eye & (z > 45) & (gap < rim), gap, rim)
     eye_x, eye_z = np.abs(eyes[0][0]), eyes[0][2]
     from_eye = np.hypot(np.abs(x) - eye_x, y)
@@ -107,17 +111,20 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "strand": _strands(points, outward).T,
         "is_skin": ~is_eye,
         "eye_angle": eye_angle,
-        "scalp": np.where(is_eye, -99.0, y - hairline),
+        "scalp": np.where(bald, -99.0, y - hairline),
         "around": around,
         "ear": fields["ears"],
         "brow": np.where(is_eye, -99.0, brow),
         "brow_along": brow_along,
-        "beard": _beard(around, y, z, mouth_y, fields["lips"], fields["neckline"]),
-        "moustache": _moustache(x, y, z, mouth_y, fields["lips"]),
+        "beard": np.where(
+            bald, -99.0, _beard(around, y, z, mouth_y, fields["lips"], fields["neckline"])
+        ),
+        "moustache": np.where(bald, -99.0, _moustache(x, y, z, mouth_y, fields["lips"])),
         "lash": np.where(is_eye, 0.0, (0.35 + 0.65 * upper) * _ramp(rim, 2.0, 0.3)),
         "lid": fields["eyelids"],
         "lips": fields["lips"],
         "mouth": fields["inside_mouth"] * (1 - fields["lips"]),
+        "teeth": fields.get("teeth", np.zeros(len(mean))),
         "blush": np.clip(
             0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * front
             + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)

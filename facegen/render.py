@@ -17,6 +17,7 @@ from facegen.geometry import Camera, VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.latents import LABELS, LATENTS, OPTIONAL
 from facegen.morphable import MorphableModel
+from facegen.own_albedo import OwnAlbedo, bare
 from facegen.raster import (
     Topology,
     composite,
@@ -93,6 +94,9 @@ class Renderer:
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
         self._normals = VertexNormals(self.faces, len(model.mean))
         self._anatomy = survey(model, self._normals(self._mean[None])[0])
+        self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
+        if self._own_albedo:
+            self._anatomy = bare(self._anatomy)
         self._wet = 1 - self._anatomy.is_skin
 
     @cached_property
@@ -104,21 +108,23 @@ class Renderer:
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
-        shape, _, traits, coefficients = self.model.split(identity)
+        shape, colours, traits, coefficients = self.model.split(identity)
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         vertices = vertices + displace(self._anatomy, appearance)
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
+        own = self._own_albedo
+        # A photographer opens the lens for dark skin, though not all the way.
+        opening = torch.exp(0.55 * (appearance.melanin - 0.1))
         return People(
             vertices=vertices,
             normals=self._normals(vertices),
-            skin=paint(self._anatomy, appearance),
+            skin=own(colours) if own else paint(self._anatomy, appearance),
             hair=hair_colours(self._anatomy, appearance),
             covered=coverage(self._anatomy, appearance),
             gloss=appearance.gloss,
-            # A photographer opens the lens for dark skin, though not all the way.
-            exposure=torch.exp(0.55 * (appearance.melanin - 0.1)),
+            exposure=torch.full_like(opening, own.opening) if own else opening,
         )
 
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ _HAEMOGLOBIN = (0.18, 1.00, 0.80)
 _SCLERA = (0.80, 0.77, 0.74)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
+_TEETH = (0.70, 0.62, 0.50)
 
 
 def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -24,6 +25,7 @@ def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
     density = melanin[:, None] * _rgb(_MELANIN) + haemoglobin[:, None] * _rgb(_HAEMOGLOBIN)
     colour = _rgb(_BASE) * torch.exp(-density)
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
+    colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
     return _mix(colour, person.cloth[..., None], (4.0 * anatomy.cloth + 0.5).clamp(0, 1))
 

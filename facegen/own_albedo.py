@@ -1,0 +1,54 @@
+"""Face models that bring their own colours: those instead of painted skin, and no painted brows."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import Anatomy
+from facegen.morphable import Albedo
+
+_NOWHERE_MM = -99.0
+_MIDDLE = 0.30
+"""Mean linear reflectance for which the lens need not be opened: that of our own painted skin."""
+
+
+class OwnAlbedo:
+    """A model's albedo, ready to be evaluated for a batch of people."""
+
+    def __init__(self, albedo: Albedo):
+        self._mean = torch.from_numpy(albedo.mean).T.contiguous()
+        self._basis = torch.from_numpy(albedo.basis).mT.flatten(1)
+        self._encoding = albedo.encoding
+        mean = self._linear(self._mean).mean()
+        self.opening = float((_MIDDLE / mean.clamp(min=0.05)).clamp(0.5, 2.0))
+        """What a picture is to be multiplied by: scanners expose otherwise than our camera."""
+
+    def __call__(self, coefficients: Tensor) -> Tensor:
+        """Coefficients (batch, mode) to linear reflectance (batch, 3, vertex), 0..1."""
+        moved = (coefficients @ self._basis).reshape(len(coefficients), 3, -1)
+        return self._linear((self._mean + moved).clamp(0, 1))
+
+    def _linear(self, values: Tensor) -> Tensor:
+        """IEC 61966-2-1, where the values are encoded so."""
+        if self._encoding == "linear":
+            return values
+        return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def bare(anatomy: Anatomy) -> Anatomy:
+    """The anatomy of a face whose brows, lashes and beard are in its colours already.
+
+    Hair grows only on a whole head: upon a crop's forehead it would be a cap without a back.
+    """
+    nowhere = torch.full_like(anatomy.brow, _NOWHERE_MM)
+    _, y, z = anatomy.points
+    whole = bool(((y > 40) & (z < -60)).any())
+    return dataclasses.replace(
+        anatomy,
+        brow=nowhere,
+        beard=nowhere,
+        moustache=nowhere,
+        lash=torch.zeros_like(anatomy.lash),
+        scalp=anatomy.scalp if whole else nowhere,
+    )
