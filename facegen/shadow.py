@@ -6,56 +6,87 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster import rasterize
-from facegen.raster.jit import kernel
+from facegen.raster.jit import kernel, parallel_kernel, prange
+
+Floats = NDArray[np.float32]
 
 _SAMPLES = 160
 _REACH_MM = 185.0
 _BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
+_AWAY = 0.3
+"""The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
 
 
 def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor) -> Tensor:
     """The share of the key light that reaches each vertex: (batch, vertex), 0..1, no gradient.
 
-    vertices, normals (batch, 3, vertex) and light (batch, 3) in the camera's frame. The edge of a
-    shadow is about three samples of the map wide, 7 mm: a window rather than the sun.
+    vertices, normals (batch or 1, 3, vertex) and light (batch, 3) in the camera's frame. The edge
+    of a shadow is about three samples of the map wide, 7 mm: a window rather than the sun. Where a
+    surface faces away from the light the share means nothing, and is 1.
     """
+    light = light.detach()
     up = torch.tensor([0.0, 1.0, 0.0]).to(light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)
-    axes = torch.stack([right, -above, -light], dim=1)
     scale = 0.5 * _SAMPLES / _REACH_MM
-    shift = torch.tensor([0.5 * _SAMPLES, 0.5 * _SAMPLES, 2 * _REACH_MM + 400.0]).to(light)
-    axes = (axes * torch.tensor([[scale], [scale], [1.0]]).to(light)).detach()
-    seen = axes @ vertices.detach() + shift[:, None]
-    receivers = seen + _BIAS_MM * (axes @ normals.detach())
-    depth = rasterize(seen.mT.contiguous(), faces, _SAMPLES, _SAMPLES).depth
-    share = seen.new_empty(len(seen), seen.shape[2])
-    for image in range(len(seen)):
-        _filter(receivers[image].numpy(), depth[image].numpy(), share[image].numpy())
-    return share
+    axes = torch.stack([scale * right, -scale * above, -light], dim=1)
+    points, facing = (plane.detach().float().contiguous() for plane in (vertices, normals))
+    seen = points.new_empty(len(light), points.shape[2], 3)
+    share = points.new_empty(len(light), points.shape[2])
+    look = axes.float().contiguous().numpy()
+    _place(look, points.numpy(), seen.numpy())
+    depth = rasterize(seen, faces, _SAMPLES, _SAMPLES).depth
+    _filter(look, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
+    return share.to(light)
+
+
+@parallel_kernel
+def _place(axes: Floats, points: Floats, seen: Floats) -> None:
+    """Fill seen (batch, vertex, 3): x and y in samples of the map, z along the light in mm."""
+    for n in prange(len(axes)):
+        look, place = axes[n], points[n % len(points)]
+        middle, far = np.float32(0.5 * _SAMPLES), np.float32(2 * _REACH_MM + 400.0)
+        for v in range(place.shape[1]):
+            x, y, z = place[0, v], place[1, v], place[2, v]
+            seen[n, v, 0] = look[0, 0] * x + look[0, 1] * y + look[0, 2] * z + middle
+            seen[n, v, 1] = look[1, 0] * x + look[1, 1] * y + look[1, 2] * z + middle
+            seen[n, v, 2] = look[2, 0] * x + look[2, 1] * y + look[2, 2] * z + far
+
+
+@parallel_kernel
+def _filter(axes: Floats, normals: Floats, seen: Floats, depth: Floats, share: Floats) -> None:
+    for n in prange(len(axes)):
+        _filter_image(axes[n], normals[n % len(normals)], seen[n], depth[n], share[n])
 
 
 @kernel
-def _filter(
-    receivers: NDArray[np.float32], depth: NDArray[np.float32], share: NDArray[np.float32]
+def _filter_image(
+    axes: Floats, normals: Floats, seen: Floats, depth: Floats, share: Floats
 ) -> None:
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
-    for v in range(receivers.shape[1]):
-        x, y, z = receivers[0, v] - 0.5, receivers[1, v] - 0.5, receivers[2, v]
-        column, row = int(np.floor(x)), int(np.floor(y))
-        if column < 1 or row < 1 or column > width - 3 or row > height - 3:
-            share[v] = 1.0
+    zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(_BIAS_MM)
+    for v in range(len(share)):
+        share[v] = one
+        nx, ny, nz = normals[0, v], normals[1, v], normals[2, v]
+        away = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz
+        if away > np.float32(_AWAY):
             continue
-        fx, fy = x - column, y - row
-        total = 0.0
+        x = seen[v, 0] + bias * (axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz) - half
+        y = seen[v, 1] + bias * (axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz) - half
+        z = seen[v, 2] + bias * away
+        column, row = np.int64(np.floor(x)), np.int64(np.floor(y))
+        if column < 1 or row < 1 or column > width - 3 or row > height - 3:
+            continue
+        fx, fy = x - np.float32(column), y - np.float32(row)
+        total = zero
         for j in range(4):
-            wy = 1 - fy if j == 0 else (fy if j == 3 else 1.0)
-            line = 0.0
-            for i in range(4):
-                wx = 1 - fx if i == 0 else (fx if i == 3 else 1.0)
-                if z <= depth[row - 1 + j, column - 1 + i]:
-                    line += wx
-            total += wy * line
-        share[v] = total / 9.0
+            i = np.uint64(row - 1 + j)
+            k = np.uint64(column - 1)
+            line = (one - fx) * np.float32(z <= depth[i, k])
+            line += np.float32(z <= depth[i, k + np.uint64(1)])
+            line += np.float32(z <= depth[i, k + np.uint64(2)])
+            line += fx * np.float32(z <= depth[i, k + np.uint64(3)])
+            total += line * (one - fy if j == 0 else (fy if j == 3 else one))
+        share[v] = total / np.float32(9)

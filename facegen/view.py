@@ -1,8 +1,11 @@
 """What stands between a person and the picture: pose, camera, key light, background."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.geometry import about
@@ -32,3 +35,20 @@ class View:
     def turned(self, axis: Literal["x", "y", "z"], angle: Tensor) -> "View":
         """The head turned further, by degrees (batch,) about an axis of the camera's frame."""
         return replace(self, turn=about(axis, angle) @ self.turn)
+
+    def lit(self, person: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], "View"]]:
+        """Yield the numbers and views of pictures that differ in their light alone.
+
+        person (batch,): whom each picture shows; they come in that order. What pictures share has
+        one item in the view that comes back.
+        """
+        planes = {field.name: getattr(self, field.name) for field in fields(self)}
+        moving = ("light_azimuth", "light_elevation")
+        still = [p.reshape(len(p), -1).numpy() for name, p in planes.items() if name not in moving]
+        _, group = np.unique(np.column_stack([person, *still]), axis=0, return_inverse=True)
+        for number in range(group.max() + 1):
+            rows = np.flatnonzero(group == number)
+            one: dict[str, Any] = {
+                name: plane[rows if name in moving else rows[:1]] for name, plane in planes.items()
+            }
+            yield rows, View(**one)

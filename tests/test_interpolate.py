@@ -238,9 +238,7 @@ def test_composite_is_all_steps_at_once(
     background = random_like(channels, dtype=torch.float32)
     pixels = composite(layers, screen, faces, fragments, background, side)
     batch = max(images, pictures)
-    everywhere = Fragments(
-        fragments.face_id.expand(batch, -1, -1), fragments.depth.expand(batch, -1, -1)
-    )
+    everywhere = fragments.expand(batch)
     samples = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, everywhere))
     expected = resolve(samples, everywhere, background, side)
     torch.testing.assert_close(pixels, expected, rtol=0, atol=1e-5)

@@ -114,6 +114,41 @@ def test_one_person_or_many_the_same_bytes(renderer, head) -> None:
     np.testing.assert_array_equal(together, renderer.images(labels, people))
 
 
+@pytest.mark.parametrize("colour", [False, True])
+def test_what_pictures_share_changes_nothing(renderer, head, colour) -> None:
+    """Two people, two poses, five lights: each picture is as it is alone, and with gradients."""
+    people = np.stack([draw_identity(head.identity_size, 0, "test", i) for i in (1, 2)])
+    which = [0, 1, 0, 0, 1]
+    labels = np.array(
+        [[30, 5, 60], [30, 5, 60], [30, 5, -40], [-50, 0, 0], [30, 5, 10]], dtype=np.float32
+    )
+    together = renderer.images(labels, people[which], colour=colour)
+    for row, person in enumerate(which):
+        alone = renderer.images(labels[row : row + 1], people[[person]], colour=colour)
+        np.testing.assert_array_equal(together[row], alone[0])
+    seen = renderer.people(torch.from_numpy(people[which]))
+    view = renderer.view(torch.from_numpy(labels).requires_grad_())
+    pictures = renderer.render(seen, view, colour=colour)
+    assert pictures.requires_grad
+    difference = 255 * pictures.detach().numpy().reshape(together.shape) - together
+    # Rounding to bytes, and people who are decoded together rather than alone.
+    assert np.abs(difference).max() < 1
+
+
+def test_one_head_under_many_lights_has_gradients(renderer, person) -> None:
+    seen = renderer.people(torch.from_numpy(person[None]))
+    angles = torch.tensor([[20.0, 0.0, -30.0], [20.0, 0.0, 50.0]])
+    view = renderer.view(angles)
+    fields = {field.name: getattr(view, field.name) for field in dataclasses.fields(view)}
+    still = {name: plane if "light" in name else plane[:1] for name, plane in fields.items()}
+    results = []
+    for scene in (view, type(view)(**still)):
+        vertices = seen.vertices.clone().requires_grad_()
+        pictures = renderer.render(dataclasses.replace(seen, vertices=vertices), scene)
+        results.append((pictures, *torch.autograd.grad(pictures.square().sum(), vertices)))
+    torch.testing.assert_close(*results)
+
+
 def test_people_differ(renderer, head) -> None:
     people = np.stack([draw_identity(head.identity_size, 0, "train", i) for i in range(6)])
     pictures = renderer.images(np.zeros((6, 3), np.float32), people).astype(float)

@@ -40,15 +40,13 @@ def composite(
     layers: (batch, vertex, 2 * channel + 1). background: (channel,) or (batch, channel). The rest
     is as in interpolate and resolve. What has one item where the batch has more stands for all:
     under a light that moves, a head that stands still is rasterized once. Compiled into one pass on
-    the CPU in single precision.
+    the CPU in single precision, for faces seen from outside.
     """
     batch, channels = max(len(layers), len(screen)), layers.shape[2] // 2
     height, width = (side // samples_per_axis for side in fragments.face_id.shape[1:])
     background = background.reshape(-1, channels)
     if layers.device.type != "cpu" or layers.dtype != torch.float32:
-        fragments = Fragments(
-            fragments.face_id.expand(batch, -1, -1), fragments.depth.expand(batch, -1, -1)
-        )
+        fragments = fragments.expand(batch)
         shown = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, fragments))
         return resolve(shown, fragments, background[:, None, None], samples_per_axis)
     pixels = layers.new_empty((batch, height, width, channels))
@@ -116,16 +114,15 @@ def _composite_image(
                         continue
                     face = np.uint32(face_id[i, j])
                     a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-                    # Coordinates as in facegen.raster.barycentric.
+                    # Coordinates as in facegen.raster.barycentric, but of an outward face.
                     x, y = np.float32(j) + half, np.float32(i) + half
                     ax, ay, az = screen[a, 0] - x, screen[a, 1] - y, screen[a, 2]
                     bx, by, bz = screen[b, 0] - x, screen[b, 1] - y, screen[b, 2]
                     cx, cy, cz = screen[c, 0] - x, screen[c, 1] - y, screen[c, 2]
                     ea, eb, ec = cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by
-                    turned = one if ea + eb + ec >= zero else -one
-                    wa = max(turned * ea, least) * (bz * cz)
-                    wb = max(turned * eb, least) * (cz * az)
-                    wc = max(turned * ec, least) * (az * bz)
+                    wa = max(ea, least) * (bz * cz)
+                    wb = max(eb, least) * (cz * az)
+                    wc = max(ec, least) * (az * bz)
                     total = one / (wa + wb + wc)
                     wa, wb, wc = wa * total, wb * total, wc * total
                     last = np.uint64(2 * channels)

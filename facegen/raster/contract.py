@@ -53,6 +53,10 @@ class Fragments:
     face_id: Tensor
     depth: Tensor
 
+    def expand(self, batch: int) -> "Fragments":
+        """The same for so many pictures, where this is of as many or of one."""
+        return Fragments(self.face_id.expand(batch, -1, -1), self.depth.expand(batch, -1, -1))
+
 
 class Backend(Protocol):
     """A module of facegen.raster.backends."""

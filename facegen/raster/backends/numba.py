@@ -58,7 +58,7 @@ def _snap(
 @kernel
 def _least(dx: float, dy: float) -> float:
     """The least edge function that is inside: 0 on a left or top edge, else 1."""
-    return 0.0 if dy > 0 or (dy == 0 and dx < 0) else 1.0
+    return np.float64(1) - np.float64((dy > 0) | ((dy == 0) & (dx < 0)))
 
 
 @kernel
