@@ -58,7 +58,8 @@ def _snap(
 @kernel
 def _least(dx: float, dy: float) -> float:
     """The least edge function that is inside: 0 on a left or top edge, else 1."""
-    return np.float64(1) - np.float64((dy > 0) | ((dy == 0) & (dx < 0)))
+    on_edge: bool = (dy > 0) | ((dy == 0) & (dx < 0))
+    return 0.0 if on_edge else 1.0
 
 
 @kernel
