@@ -37,7 +37,7 @@ class Board:
         self.folder = folder
         self._faces = unseen_faces(dataset, size)
         self._stats = folder / "stats.jsonl"
-        _trim(self._stats, start)
+        trim(self._stats, start)
         self._lines = open(self._stats, "a", encoding="utf-8")  # noqa: SIM115
         self._writer = SummaryWriter(str(folder / "board"), purge_step=start + 1)
         (folder / "samples").mkdir(exist_ok=True)
@@ -108,7 +108,7 @@ def _grid(
     return whole
 
 
-def _trim(path: Path, step: int) -> None:
+def trim(path: Path, step: int) -> None:
     """Keep a file's lines up to a step; a torn last line goes too."""
     if not path.is_file():
         return

@@ -1,11 +1,19 @@
-"""Runs, as the command line names them."""
+"""Runs and studies, as the command line names and shows them."""
 
+import contextlib
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from facegen.console import print_table, progress_bar, say
+
 if TYPE_CHECKING:
+    from dcign.config import TrainConfig
+    from dcign.study import Figures, Job, Study
     from dcign.train import Run
 
 RUNS = Path("runs")
@@ -33,3 +41,60 @@ def find(name: Path | None) -> "Run | None":
     run = load_run(folder)
     run.network.to(choose_device("auto"))
     return run
+
+
+def run_study(
+    variants: "Mapping[str, TrainConfig]",
+    seeds: int,
+    data: Path | None,
+    out: Path,
+    device: str,
+) -> None:
+    """Train and judge all of a study's jobs that are not done; print and write what came out."""
+    from facegen.presets import default_folder
+    from facegen.shards import Dataset
+
+    dataset = Dataset(data or default_folder())
+
+    from dcign.study import Study
+    from dcign.train import choose_device
+
+    study = Study(variants, seeds, dataset, out, choose_device(device))
+    figures = []
+    for number, job in enumerate(study.jobs, start=1):
+        title = f"{job.folder.name}, {number} of {len(study.jobs)}"
+        figures.append(job.figures() or _train_job(study, job, title))
+        # Written behind each, so that there is something to see before the last.
+        rows = _write_study(study, figures, out)
+    print_table(rows)
+    click.echo(f"{out}: table.md, table.json and curves.png written")
+
+
+def _train_job(study: "Study", job: "Job", title: str) -> "Figures":
+    """Train one under a progress bar; exit with 128 + its number when a signal ends it."""
+    work = study.training(job)
+    with contextlib.closing(study.train(job, work)) as records, progress_bar() as progress:
+        bar = progress.add_task(title, total=job.config.steps, completed=work.step)
+        for record in records:
+            progress.update(bar, completed=record.step)
+    if work.stop.signal is not None:
+        say(f"stopped; {job.folder} at step {work.step:,} is saved, the same command goes on")
+        sys.exit(128 + work.stop.signal)
+    return study.judge(job)
+
+
+def _write_study(study: "Study", figures: "list[Figures]", out: Path) -> list[tuple[str, ...]]:
+    """Write the table as Markdown and JSON, and the curves; returns the table."""
+    import io
+
+    from dcign.study import curves, markdown, table
+    from facegen.files import write_atomic
+
+    rows = table(figures, study.variants)
+    write_atomic(out / "table.md", markdown(rows).encode())
+    tree = {"table": rows, "runs": figures}
+    write_atomic(out / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
+    png = io.BytesIO()
+    curves(study).save(png, format="PNG")
+    write_atomic(out / "curves.png", png.getvalue())
+    return rows

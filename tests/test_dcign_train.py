@@ -211,7 +211,7 @@ def running(folder: Path, data: Path) -> Iterator[subprocess.Popen[str]]:
 def test_the_command_saves_when_it_is_told_to_stop(
     faces: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    run = tmp_path / "runs" / "small"
+    run = tmp_path / "runs" / "best"
     with running(tmp_path, faces) as process:
         deadline = time.monotonic() + 60
         while not (run / "stats.jsonl").exists():
@@ -239,7 +239,7 @@ def test_the_command_trains_says_what_and_goes_on(
     ):
         result = CliRunner().invoke(cli.cli, [*options, steps])
         assert result.exit_code == 0, result.output
-        assert "preset small, since training runs on the CPU" in result.output
+        assert "preset best, since training runs on the CPU" in result.output
         assert '"learning_rate"' in result.output
         assert text in result.output
 

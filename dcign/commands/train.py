@@ -17,7 +17,7 @@ from facegen.console import COUNT, PATH, SEED, progress_bar, say
 if TYPE_CHECKING:
     from dcign.train import Training
 
-PRESETS = ("paper", "released", "small")
+PRESETS = ("best", "paper", "released", "small")
 """Those of dcign.config, whose import would load torch."""
 
 _MEASURED_STEPS = 10
@@ -29,7 +29,7 @@ _MEASURED_STEPS = 10
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
-    help="[default: paper on a GPU, small on a CPU]",
+    help="[default: paper on a GPU, best on a CPU]",
 )
 @click.option(
     "--run", "name", type=RunName(), help="Folder in runs/.  [default: the preset's name]"
@@ -59,7 +59,7 @@ def command(
     from dcign.train import Training, choose_device
 
     place = choose_device(device)
-    chosen = preset or ("paper" if place.type == "cuda" else "small")
+    chosen = preset or ("paper" if place.type == "cuda" else "best")
     if preset is None:
         why = "there is a GPU" if place.type == "cuda" else "training runs on the CPU"
         click.echo(f"preset {chosen}, since {why}; --preset takes another")

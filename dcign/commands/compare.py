@@ -1,0 +1,51 @@
+"""compare: methods side by side."""
+
+from pathlib import Path
+
+import click
+
+from dcign.console import run_study
+from facegen.console import COUNT, PATH
+
+METHODS = sorted(
+    path.stem.replace("_", "-")
+    for path in Path(__file__).parents[1].joinpath("methods").glob("[a-z]*.py")
+)
+"""dcign.methods.names(), whose import would load torch."""
+
+
+def _chosen(context: click.Context, option: click.Parameter, value: str | None) -> list[str]:
+    """Names of methods, separated by commas."""
+    names = [name.strip() for name in value.split(",")] if value is not None else METHODS
+    for name in names:
+        if name not in METHODS:
+            raise click.BadParameter(f"{name!r} is no method; there are {', '.join(METHODS)}")
+    return list(dict.fromkeys(names))
+
+
+@click.command("compare")
+@click.option("--methods", callback=_chosen, help=f"[default: {','.join(METHODS)}]")
+@click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each.")
+@click.option("--steps", type=COUNT, help="Updates of the weights.  [default: those of `best`]")
+@click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
+@click.option("--out", type=PATH, default=Path("runs/compare"), show_default=True, help="Folder.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+def command(
+    methods: list[str],
+    seeds: int,
+    steps: int | None,
+    data: Path | None,
+    out: Path,
+    device: str,
+) -> None:
+    """Train every method on equal terms and judge them in one table; again, to go on.
+
+    All have the network, the schedule and the mini-batches of the preset `best`; units that a
+    method does not name are assigned to factors by their mutual information with them. Writes
+    table.md, table.json and curves.png.
+    """
+    from dcign.variants import peers
+
+    run_study(peers(methods, steps), seeds, data, out, device)

@@ -1,0 +1,90 @@
+"""Ours: what a mini-batch shares is averaged or swapped, and units are told apart by variances.
+
+The supervision is the paper's: which factor varies in a mini-batch, never a value.
+
+1. Units of factors that a mini-batch shares get its average posterior and one draw from it, with
+   gradients through the average (Hosoya 2019); every second step they come from another of its
+   images instead. Both make the decoder, and through it the encoder, say the same of all.
+2. A unit should move in the mini-batches of its own factor and rest in all others. That is a ratio
+   of variances, Fisher's discriminant (1936), which the encoder learns at once and without the
+   decoder; left to the likelihood alone, the light's unit is found late, or never. The ratio has no
+   scale, so neither shrinking a unit nor spreading it pays.
+3. The same for all intrinsic units together, later, when they carry something: what they know of
+   pose and light is what moves them in mini-batches of one person.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from dcign.clamp import sample
+from dcign.losses import kl_divergence
+from dcign.methods import Given, Priced
+from dcign.methods.gvae import averaged
+from dcign.models.network import Posterior
+from facegen.latents import LATENTS
+
+FLOOR = 0.01
+"""Variance, as a part of the whole over a step, that a ratio does not see."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """The options, each of which can be switched off by a zero.
+
+    swap: shared units come from another image every so many steps.
+    scalar: weight of the ratio of each scalar factor's unit, nats per image.
+    intrinsic: weight of that of the intrinsic units. start: the part of the steps before it.
+    """
+
+    supervision: ClassVar[str] = "which factor varies"
+    named: ClassVar[bool] = True
+    swap: int = 2
+    scalar: float = 20.0
+    intrinsic: float = 20.0
+    start: float = 0.3
+
+    def __call__(self, given: Given) -> Priced:
+        posterior, active = given.posterior, given.active[:, None]
+        if self.swap and given.step % self.swap == 0:
+            other = Posterior(*(moment.roll(1, 1) for moment in posterior))
+            received = Posterior(*map(torch.where, (active, active), posterior, other))
+            noise = given.noise
+        else:
+            received = averaged(posterior, ~active)
+            noise = torch.where(active, given.noise, given.noise[:, :1])
+        # What a mini-batch shares is said once, and paid once.
+        share = torch.where(active, 1.0, 1.0 / posterior.mean.shape[1])
+        kl = (kl_divergence(received) * share).sum()
+        images = posterior.mean.shape[0] * posterior.mean.shape[1]
+        penalty = self.scalar * variance_ratios(posterior.mean, given.active)[: len(LATENTS)].sum()
+        if given.progress >= self.start:
+            penalty = penalty + self.intrinsic * variance_ratios(posterior.mean, given.active)[-1]
+        return Priced(sample(received, noise), kl, images * penalty)
+
+
+def variance_ratios(
+    mean: Float[Tensor, "group sample code"], active: Bool[Tensor, "group code"]
+) -> Float[Tensor, " factor"]:
+    """How much each scalar factor's unit, and last the intrinsic ones together, moves wrongly.
+
+    0.5 log of the variance within mini-batches that share the factor over that within those in
+    which it varies: nats of a Gaussian signal, below 0 when most is right. 0 for a factor that all
+    of a step's mini-batches share, or none.
+    """
+    scalars = len(LATENTS)
+    within, whole = mean.var(1), mean.flatten(0, 1).var(0, correction=0)
+    # The intrinsic units count as one of several dimensions.
+    within, whole = (
+        torch.cat([x[..., :scalars], x[..., scalars:].sum(-1, keepdim=True)], dim=-1)
+        for x in (within, whole)
+    )
+    own = active[:, : scalars + 1].to(within.dtype)
+    count, others = own.sum(0), (1.0 - own).sum(0)
+    right = (within * own).sum(0) / count.clamp(min=1.0)
+    wrong = (within * (1.0 - own)).sum(0) / others.clamp(min=1.0)
+    ratio = torch.log((wrong + FLOOR * whole) / (right + FLOOR * whole))
+    return torch.where((count > 0) & (others > 0), 0.5 * ratio, 0.0)

@@ -1,0 +1,219 @@
+"""Trainings beside each other: several variants, several seeds, one data set, one judgement.
+
+Each training is a run of its own in a folder `variant-sN`, so a study that was stopped goes on
+where it was, and a finished run is neither trained nor judged again.
+"""
+
+import json
+import re
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from PIL import Image
+
+from dcign.assignment import Assigned, best_order
+from dcign.board import trim
+from dcign.checkpoint import Run, load_run
+from dcign.codes import Codes, encode, some_groups
+from dcign.config import TrainConfig
+from dcign.evaluate import evaluate
+from dcign.metrics import spearman
+from dcign.plot import draw_curves
+from dcign.train import Record, Training
+from facegen.files import write_atomic
+from facegen.latents import LATENTS
+from facegen.shards import Dataset
+
+FIGURES, CURVE = "figures.json", "curve.jsonl"
+
+POINTS = 10
+"""How often a training is judged on the way."""
+
+GLANCE = 60
+"""Mini-batches of each split that such a judgement takes."""
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A glance at a training: after so many steps and seconds, |Spearman| of each factor's unit."""
+
+    step: int
+    seconds: float
+    spearman: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of a study."""
+
+    variant: str
+    config: TrainConfig
+    folder: Path
+
+    def curve(self) -> list[Point]:
+        """What was seen of it so far."""
+        path = self.folder / CURVE
+        if not path.is_file():
+            return []
+        trees = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        return [Point(t["step"], t["seconds"], tuple(t["spearman"])) for t in trees]
+
+    def figures(self) -> Figures | None:
+        """How it was judged, if it was, with as many steps."""
+        try:
+            figures: Figures = json.loads((self.folder / FIGURES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return figures if figures.get("step") == self.config.steps else None
+
+
+class Study:
+    """The trainings of every variant with every seed 0, 1, ..., seeds first."""
+
+    def __init__(
+        self,
+        variants: Mapping[str, TrainConfig],
+        seeds: int,
+        dataset: Dataset,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        """Write nothing."""
+        self.variants = variants
+        self.dataset = dataset
+        self.folder = folder
+        self.device = device
+        self.jobs = [
+            Job(name, replace(config, seed=seed), folder / f"{_file_name(name)}-s{seed}")
+            for seed in range(seeds)
+            for name, config in variants.items()
+        ]
+
+    def training(self, job: Job) -> Training:
+        """The training of a job, from where it stopped."""
+        return Training(job.config, self.dataset, job.folder, self.device)
+
+    def train(self, job: Job, work: Training) -> Generator[Record, None, None]:
+        """Train it, with a glance at it POINTS times; its curve is kept beside it."""
+        job.folder.mkdir(parents=True, exist_ok=True)
+        trim(job.folder / CURVE, work.step)
+        before = job.curve()
+        spent = before[-1].seconds if before else 0.0
+        started = time.monotonic()
+        for record in work:
+            yield record
+            if record.step % max(1, job.config.steps // POINTS) == 0:
+                spent += time.monotonic() - started
+                point = {"step": record.step, "seconds": spent, "spearman": self._glance(work)}
+                with (job.folder / CURVE).open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(point) + "\n")
+                started = time.monotonic()
+
+    def _glance(self, work: Training) -> list[float]:
+        """|Spearman| of each factor's unit on a few unseen mini-batches."""
+        run = Run(work.network, work.config, work.step, work.folder, "", "")
+        test = self._codes(self._assigned(run), "test")
+        return [
+            abs(spearman(test.mean[:, unit], test.labels[:, unit])) for unit in range(len(LATENTS))
+        ]
+
+    def judge(self, job: Job) -> Figures:
+        """Evaluate a finished training, and keep the figures in its folder."""
+        run = load_run(job.folder)
+        run.network.to(self.device)
+        report = evaluate(self._assigned(run), self.dataset)
+        curve = job.curve()
+        figures = {
+            "variant": job.variant,
+            "supervision": job.config.method.supervision,
+            "seed": job.config.seed,
+            "step": run.step,
+            "seconds": curve[-1].seconds if curve else None,
+            "evaluation": report.to_json(),
+        }
+        write_atomic(job.folder / FIGURES, (json.dumps(figures, indent=1) + "\n").encode())
+        return figures
+
+    def _codes(self, run: Run, split: str) -> Codes:
+        groups = some_groups(self.dataset, split, GLANCE)
+        return encode(run.network, self.dataset, split, groups, lambda *_: {})
+
+    def _assigned(self, run: Run) -> Run:
+        """The run; if its method was not told whose unit is whose, with the units in order."""
+        if run.config.method.named:
+            return run
+        return replace(run, network=Assigned(run.network, best_order(self._codes(run, "train"))))
+
+
+COLUMNS = (
+    ("|Spearman|", "spearman", "{:.3f}"),
+    ("degrees", "degrees.mean", "{:.1f}"),
+    ("leak", "leak_sampled.trees", "{:.2f}"),
+)
+"""Of each factor: a title, where an evaluation has it, how it is written."""
+
+
+def table(figures: list[Figures], variants: Mapping[str, TrainConfig]) -> list[tuple[str, ...]]:
+    """The figures as rows of text, a header first: mean, and +- standard deviation over seeds."""
+    factors = [latent.factor for latent in LATENTS]
+    head = [f"{title} {factor}" for title, _, _ in COLUMNS for factor in factors]
+    rows: list[tuple[str, ...]] = [("", "told", *head, "PSNR, dB", "minutes", "seeds")]
+    for name, config in variants.items():
+        runs = [f for f in figures if f["variant"] == name]
+        if not runs:
+            continue
+        cells = [
+            _spread([_at(f["evaluation"]["factors"][unit], path) for f in runs], style)
+            for _, path, style in COLUMNS
+            for unit in range(len(factors))
+        ]
+        cells.append(_spread([_at(f["evaluation"], "reconstruction.psnr") for f in runs], "{:.1f}"))
+        cells.append(_spread([f["seconds"] / 60 for f in runs if f["seconds"]], "{:.1f}"))
+        rows.append((name, config.method.supervision, *cells, str(len(runs))))
+    return rows
+
+
+def curves(study: Study) -> Image.Image:
+    """|Spearman| of each factor's unit against minutes of training, mean over the seeds."""
+    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for unit, latent in enumerate(LATENTS):
+        panel = panels.setdefault(f"|Spearman|, {latent.factor}", {})
+        for name in study.variants:
+            seen = [job.curve() for job in study.jobs if job.variant == name]
+            # Of seeds that are on their way, what all have reached.
+            panel[name] = [
+                (mean(p.seconds for p in points) / 60, mean(p.spearman[unit] for p in points))
+                for points in zip(*(curve for curve in seen if curve), strict=False)
+            ]
+    return draw_curves(panels, "minutes of training", (0.0, 1.0))
+
+
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """A table of text as Markdown."""
+    lines = [" | ".join(row) for row in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def _file_name(variant: str) -> str:
+    return re.sub(r"\W+", "-", variant)
+
+
+def _at(tree: Any, path: str) -> float:
+    for key in path.split("."):
+        tree = tree[key]
+    # Which way a unit goes is its own affair.
+    return abs(float(tree)) if path == "spearman" else float(tree)
+
+
+def _spread(values: list[float], style: str) -> str:
+    if not values:
+        return ""
+    centre = style.format(mean(values))
+    return f"{centre} \N{PLUS-MINUS SIGN} {style.format(stdev(values))}" if values[1:] else centre

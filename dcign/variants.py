@@ -1,0 +1,50 @@
+"""What studies set side by side: methods on equal terms, and ladders of one change a rung."""
+
+from dataclasses import replace
+from typing import Any
+
+from dcign import methods
+from dcign.config import PRESETS, TrainConfig
+
+
+def peers(names: list[str], steps: int | None) -> dict[str, TrainConfig]:
+    """Methods by name, in all else equal: network, schedule, images seen are those of `best`."""
+    base = PRESETS["best"]
+    return {
+        name: replace(base, preset=name, method=methods.make(name), steps=steps or base.steps)
+        for name in names
+    }
+
+
+def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
+    """From the paper's method at the size of `small`, one change a rung.
+
+    towards: "released" or "best"; each rung keeps the changes of those above it. All rungs see as
+    many images a step: that of `small`, or of `best` from the rung on that says so.
+    """
+    small, best = PRESETS["small"], PRESETS["best"]
+    config = replace(small, ratio=PRESETS["paper"].ratio, steps=steps or small.steps)
+    down: dict[str, dict[str, Any]] = {
+        "ratio 1:1:1:1": {"ratio": PRESETS["released"].ratio},
+        "no pull": {"method": methods.make("dcign", invariance=0.0)},
+        "first image": {"method": methods.make("dcign", invariance=0.0, rule="first")},
+        "its moments": {"method": methods.make("released")},
+    }
+    up: dict[str, dict[str, Any]] = {
+        "ratio 1:1:1:1": {"ratio": best.ratio},
+        "many small groups": {"groups": best.groups, "samples": best.samples},
+        "schedule of best": {
+            name: getattr(best, name)
+            for name in ("learning_rate", "eps", "decay", "kl_weight", "kl_start", "kl_anneal")
+        },
+        "network of best": {"network": best.network},
+        "averages": {"method": methods.make("best", swap=0, scalar=0.0, intrinsic=0.0)},
+        "swaps": {"method": methods.make("best", scalar=0.0, intrinsic=0.0)},
+        "scalar ratios": {"method": methods.make("best", intrinsic=0.0)},
+        "intrinsic ratio": {"method": methods.make("best")},
+    }
+    rungs = {"paper": config}
+    for name, changes in {"released": down, "best": up}[towards].items():
+        config = replace(config, **changes)
+        rungs[name] = config
+    return {name: replace(rung, preset=name) for name, rung in rungs.items()}

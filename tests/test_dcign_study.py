@@ -1,0 +1,183 @@
+"""Studies: units found for those who have no names, ladders of single changes, tables, resuming."""
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from trainings import TINY
+
+import cli
+from dcign import methods, variants
+from dcign.assignment import Assigned, best_order, mutual_information
+from dcign.codes import Codes
+from dcign.config import TrainConfig
+from dcign.models.network import Network
+from dcign.plot import draw_curves
+from dcign.study import Study, markdown, table
+from facegen.shards import Dataset
+
+
+def codes(mean: np.ndarray, labels: np.ndarray) -> Codes:
+    nothing = np.zeros(len(mean))
+    return Codes(
+        mean.astype(np.float32),
+        np.ones_like(mean, dtype=np.float32),
+        labels.astype(np.float32),
+        nothing.astype(np.uint8),
+        nothing.astype(np.int32),
+        {},
+    )
+
+
+# ---- whose unit is whose -------------------------------------------------------------------------
+
+
+def test_units_are_found_where_they_are() -> None:
+    """Bent, folded and noisy ones too; two factors never get one unit."""
+    random = np.random.default_rng(0)
+    labels = random.uniform(-1, 1, (4000, 3))
+    mean = random.normal(size=(4000, 6))
+    mean[:, 4] = labels[:, 0] ** 3
+    mean[:, 1] = np.abs(labels[:, 1])
+    mean[:, 5] = labels[:, 2] + 0.1 * mean[:, 5]
+    mean[:, 0] = labels[:, 2] + 0.3 * mean[:, 0]
+    order = best_order(codes(mean, labels))
+    assert order[:3].tolist() == [4, 1, 5]
+    assert sorted(order) == list(range(6))
+
+
+def test_mutual_information() -> None:
+    """Log 20 of 20 bins for a unit that is the factor, about 0 for noise, 0 for a dead one."""
+    random = np.random.default_rng(0)
+    labels = random.uniform(-1, 1, (20_000, 1))
+    units = np.concatenate([np.exp(labels), random.normal(size=labels.shape), 0 * labels], axis=1)
+    same, noise, dead = mutual_information(units, labels)[:, 0]
+    assert same == pytest.approx(np.log(20), rel=1e-3)
+    assert 0 < noise < 0.02
+    assert dead == pytest.approx(0, abs=1e-12)
+
+
+def test_another_order_is_the_same_network() -> None:
+    torch.manual_seed(0)
+    network = Network(replace(TINY.network, modulated=True)).eval()
+    for modulation in network.decoder.modulation:
+        torch.nn.init.normal_(modulation.linear.weight)
+    order = np.array([4, 0, 7, 1, 2, 3, 5, 6])
+    turned = Assigned(network, order)
+    image = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        plain, other = network.encode(image), turned.encode(image)
+        assert torch.equal(other.mean, plain.mean[..., order])
+        assert torch.equal(other.log_variance, plain.log_variance[..., order])
+        torch.testing.assert_close(turned.decode(other.mean), network.decode(plain.mean))
+
+
+# ---- what is compared ----------------------------------------------------------------------------
+
+
+def test_peers_differ_in_their_method_alone() -> None:
+    peers = variants.peers(methods.names(), 7)
+    assert {replace(c, method=TINY.method, preset="") for c in peers.values()} == {
+        replace(peers["best"], method=TINY.method, preset="")
+    }
+    assert len({config.method for config in peers.values()}) == len(methods.names())
+
+
+@pytest.mark.parametrize("towards", ["released", "best"])
+def test_every_rung_changes_something(towards: str) -> None:
+    rungs = list(variants.ladder(towards, None).values())
+    for lower, upper in itertools.pairwise(rungs):
+        assert replace(lower, preset="") != replace(upper, preset="")
+    assert rungs[0].method == methods.make("dcign")
+    assert rungs[-1].method == methods.make(towards)
+
+
+# ---- running -------------------------------------------------------------------------------------
+
+
+def tiny(name: str) -> TrainConfig:
+    return replace(TINY, samples=4, method=methods.make(name))
+
+
+def test_a_study_goes_on_and_never_does_a_thing_twice(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    setups = {"plain": tiny("vae"), "told": tiny("best")}
+    study = Study(setups, 2, Dataset(synthetic_dataset), tmp_path, torch.device("cpu"))
+    assert [job.folder.name for job in study.jobs] == ["plain-s0", "told-s0", "plain-s1", "told-s1"]
+    job = study.jobs[0]
+    work = study.training(job)
+    for record in study.train(job, work):
+        if record.step == 5:
+            work.stop.signal = 2
+    assert job.figures() is None
+    assert [point.step for point in job.curve()] == [1, 2, 3, 4, 5, 6]
+    figures = []
+    for each in study.jobs:
+        list(study.train(each, study.training(each)))
+        assert [point.step for point in each.curve()] == list(range(1, 13))
+        seconds = [point.seconds for point in each.curve()]
+        assert seconds == sorted(seconds)
+        assert seconds[0] > 0
+        figures.append(study.judge(each))
+        assert each.figures() == json.loads(json.dumps(figures[-1]))
+    rows = table(figures, setups)
+    assert [row[0] for row in rows] == ["", "plain", "told"]
+    assert {row[1] for row in rows[1:]} == {"none", "which factor varies"}
+    assert all("\N{PLUS-MINUS SIGN}" in row[2] for row in rows[1:])
+    assert len({len(row) for row in rows}) == 1
+    assert markdown(rows).count("\n") == 4
+    longer = replace(job, config=replace(job.config, steps=13))
+    assert longer.figures() is None
+
+
+def test_the_commands(
+    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write their table and curves; the second time nothing is trained."""
+    monkeypatch.setattr(
+        variants, "peers", lambda names, steps: {n: replace(tiny(n), steps=steps) for n in names}
+    )
+    monkeypatch.setattr(
+        variants, "ladder", lambda towards, steps: {towards: replace(tiny("gvae"), steps=steps)}
+    )
+    common = ["--data", str(synthetic_dataset), "--seeds", "1", "--steps", "2", "--device", "cpu"]
+    for options, folder, count in (
+        (["compare", "--methods", "gvae,vae"], "compare", 2),
+        (["ablate", "--towards", "best"], "ablate", 1),
+    ):
+        out = tmp_path / folder
+        for _ in range(2):
+            result = CliRunner().invoke(cli.cli, [*options, *common, "--out", str(out)])
+            assert result.exit_code == 0, result.output
+        assert len((out / "table.md").read_text().splitlines()) == 2 + count
+        assert len(json.loads((out / "table.json").read_text())["runs"]) == count
+        with Image.open(out / "curves.png") as picture:
+            assert picture.width > 3 * picture.height
+        assert not list(out.glob("*/.*"))
+
+
+@pytest.mark.parametrize("names", ["vae,magic", "", "vae,"])
+def test_unknown_methods_are_one_line(names: str) -> None:
+    result = CliRunner().invoke(cli.cli, ["compare", "--methods", names])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "is no method; there are ada-gvae, best" in line
+
+
+def test_curves_lie_where_their_points_are() -> None:
+    """The last point of a curve that ends at the top right is there, in the curve's colour."""
+    picture = draw_curves({"one": {"a": [(0.0, 0.0), (2.0, 1.0)]}}, "minutes", (0.0, 1.0))
+    colour = (0x00, 0x72, 0xB2)
+    pixels = np.argwhere((np.asarray(picture)[:, : 56 + 425] == colour).all(-1))
+    assert pixels[:, 1].min() < 56 + 5
+    assert pixels[:, 1].max() > 56 + 415
+    rising = pixels[np.argsort(pixels[:, 1])]
+    assert rising[0, 0] > 56 + 310
+    assert rising[-1, 0] < 56 + 10
