@@ -164,10 +164,11 @@ PRESETS = {
             decoder_hidden=(256, 256),
         ),
         best.Method(),
-        steps=10_000,
+        steps=8000,
         groups=16,
         samples=4,
         learning_rate=1e-3,
         decay=1.0,
+        kl_weight=0.25,
     ),
 }

@@ -17,7 +17,7 @@ from facegen.console import COUNT, PATH, SEED, progress_bar, say
 if TYPE_CHECKING:
     from dcign.train import Training
 
-PRESETS = ("best", "paper", "released", "small")
+PRESETS = ("paper", "released", "small", "best")
 """Those of dcign.config, whose import would load torch."""
 
 _MEASURED_STEPS = 10
