@@ -43,7 +43,24 @@ class NamesType(click.types.StringParamType):
         return names
 
 
+class WeightsType(click.types.StringParamType):
+    """Names with numbers, as jawOpen=0.8,cheekPuff=1."""
+
+    name = "weights"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        weights: dict[str, float] = {}
+        for part in str(value).split(","):
+            name, _, number = part.partition("=")
+            try:
+                weights[name.strip()] = float(number)
+            except ValueError:
+                self.fail(f"{part!r} is not like jawOpen=0.8", param, ctx)
+        return weights
+
+
 NAMES = NamesType()
+WEIGHTS = WeightsType()
 PATH = PathType(path_type=Path)
 COUNT = click.IntRange(min=1)
 SIZE = click.IntRange(8, 4096)

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
-    # Readers of data sets come by here, and need no torch.
+    # The command line makes its options of this table, and answers --help without loading these.
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from facegen.view import View
@@ -95,11 +94,18 @@ EXPRESSIONS_AT_ONCE = 4
 
 LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
 FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)
-"""A shard's factor_id is an index into this."""
+"""A shard's factor_id is an index into this, unless others were asked for."""
+
+ALL_FACTORS: tuple[str, ...] = (
+    *dict.fromkeys((*FACTORS, *(latent.factor for latent in OPTIONAL), EXPRESSION)),
+)
+"""Every kind of mini-batch that can be asked for."""
 
 
-def _generator(seed: int, split: str, name: str, index: int) -> np.random.Generator:
+def _generator(seed: int, split: str, name: str, index: int) -> "np.random.Generator":
     """A counter-based stream: the key says which variable, the counter which sample."""
+    import numpy as np
+
     stream = zlib.crc32(f"{split}/{name}".encode())
     return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
 
@@ -109,19 +115,23 @@ def draw_scalar(latent: Latent, seed: int, split: str, index: int) -> float:
     return float(_generator(seed, split, latent.name, index).uniform(latent.low, latent.high))
 
 
-def draw_identity(size: int, seed: int, split: str, index: int) -> NDArray[np.float32]:
+def draw_identity(size: int, seed: int, split: str, index: int) -> "NDArray[np.float32]":
     """The identity coefficients (size,) of one sample: N(0, IDENTITY_SIGMA^2) each."""
+    import numpy as np
+
     normal = _generator(seed, split, IDENTITY, index).standard_normal(size, dtype=np.float32)
     return (IDENTITY_SIGMA * normal).astype(np.float32)
 
 
 def draw_expression(
     size: int, signed: bool, seed: int, split: str, index: int
-) -> NDArray[np.float32]:
+) -> "NDArray[np.float32]":
     """The expression coefficients (size,) of one sample.
 
     Signed, N(0, IDENTITY_SIGMA^2) each; otherwise blend shapes of weights 0..1, a few at a time.
     """
+    import numpy as np
+
     generator = _generator(seed, split, EXPRESSION, index)
     if signed:
         return (IDENTITY_SIGMA * generator.standard_normal(size)).astype(np.float32)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.anatomy import survey
+from facegen.anatomy import Anatomy, survey
 from facegen.appearance import describe
 from facegen.errors import UserError
 from facegen.geometry import Camera, VertexNormals, direction, project
@@ -99,6 +99,11 @@ class Renderer:
             self._anatomy = bare(self._anatomy)
         self._wet = 1 - self._anatomy.is_skin
 
+    @property
+    def anatomy(self) -> Anatomy:
+        """Where on the head what is."""
+        return self._anatomy
+
     @cached_property
     def _mesh(self) -> Topology:
         return topology(self.faces)
@@ -181,11 +186,7 @@ class Renderer:
         )
         opened = people.exposure * exposure(light)
         layers = shade(surface, light, visible, opened, settings.lights, colour=colour)
-        middle_x, middle_y = view.middle.unbind(1)
-        camera = Camera(
-            *(x[:, None] for x in (view.distance, view.half_height, middle_x, middle_y))
-        )
-        screen = project(vertices, camera, samples)
+        screen = project(vertices, view.camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
         background = view.background[:, None].expand(-1, 3 if colour else 1)
         if not (layers.requires_grad or screen.requires_grad or background.requires_grad):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from facegen.errors import UserError
 from facegen.latents import (
+    ALL_FACTORS,
     EXPRESSION,
     FACTORS,
     GROUP_SIZE,
@@ -44,11 +45,10 @@ def latents_of(factors: tuple[str, ...]) -> tuple[Latent, ...]:
 
     Raises UserError for a name that is none, or is given twice.
     """
-    known = dict.fromkeys((*FACTORS, *(latent.factor for latent in OPTIONAL), EXPRESSION))
-    unknown = [factor for factor in factors if factor not in known]
+    unknown = [factor for factor in factors if factor not in ALL_FACTORS]
     if unknown or not factors:
         name = "".join(unknown[:1])
-        raise UserError(f"no latent is called {name!r}; there are: {', '.join(known)}")
+        raise UserError(f"no latent is called {name!r}; there are: {', '.join(ALL_FACTORS)}")
     if len(set(factors)) < len(factors):
         raise UserError(f"latents {', '.join(factors)}: one is named twice; name each once")
     return (*LATENTS, *(latent for latent in OPTIONAL if latent.factor in factors))

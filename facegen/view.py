@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.geometry import about
+from facegen.geometry import Camera, about
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class View:
     half_height: Tensor
     middle: Tensor
     background: Tensor
+
+    @property
+    def camera(self) -> Camera:
+        """The cameras of the batch, with tensors (batch, 1)."""
+        places = (self.distance, self.half_height, *self.middle.unbind(1))
+        return Camera(*(place[:, None] for place in places))
 
     def turned(self, axis: Literal["x", "y", "z"], angle: Tensor) -> "View":
         """The head turned further, by degrees (batch,) about an axis of the camera's frame."""

@@ -7,16 +7,11 @@ import click
 from dcign.console import RUNS, find
 from facegen.console import FACE_MODEL, PATH, SEED, say, track
 from facegen.errors import UserError
-
-FACTORS = ("azimuth", "elevation", "light", "identity")
-"""facegen.latents.FACTORS, whose import would load numpy."""
-
-OTHERS = ("roll", "light_elevation", "focal_length", "background", "expression")
-"""What the renderer varies too, and the network does not know."""
+from facegen.latents import ALL_FACTORS, FACTORS
 
 
 @click.command("render-sweep")
-@click.option("--latent", type=click.Choice(FACTORS + OTHERS), required=True, help="What varies.")
+@click.option("--latent", type=click.Choice(ALL_FACTORS), required=True, help="What varies.")
 @click.option("--run", "name", type=PATH, help="Name in runs/, or path.  [default: the newest]")
 @click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
 @click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
@@ -39,7 +34,7 @@ def command(
     from facegen.files import write_atomic
     from facegen.film import draw_strip, write_animation
 
-    if latent in OTHERS and (name or image):
+    if latent not in FACTORS and (name or image):
         raise UserError(f"networks know {', '.join(FACTORS)}, and not {latent}; leave --run out")
     run = find(name) if latent in FACTORS else None
     if run is None and image:

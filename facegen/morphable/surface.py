@@ -57,7 +57,7 @@ def nearest_on_surface(
     count = min(_NEAREST, len(faces))
     _, near = tree.query(np.hstack([points, _NORMAL_MM * normals]), k=count)
     near = near.reshape(len(points), count)
-    weights = _nearest_in_triangle(points[:, None], triangles[near])
+    weights = nearest_in_triangle(points[:, None], triangles[near])
     found = np.einsum("pnk,pnkc->pnc", weights, triangles[near])
     apart = np.linalg.norm(found - points[:, None], axis=2)
     turned = _NORMAL_MM * np.linalg.norm(outward[near] - normals[:, None], axis=2)
@@ -65,7 +65,7 @@ def nearest_on_surface(
     return OnSurface(faces[near[row, best]].astype(np.int64), weights[row, best], apart[row, best])
 
 
-def _nearest_in_triangle(
+def nearest_in_triangle(
     points: NDArray[np.float64], triangles: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Barycentric coordinates (..., 3) of the triangles' (..., 3, 3) points nearest to points.

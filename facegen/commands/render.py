@@ -1,0 +1,115 @@
+"""render: one face at any size, of a data set or a new one, and the truth about it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
+from facegen.errors import UserError
+from facegen.latents import LATENTS, OPTIONAL
+
+if TYPE_CHECKING:
+    from facegen.rerender import Scene
+
+NEW_SIZE = 512
+
+Command = Callable[..., None]
+
+
+def scene_variables(command: Command) -> Command:
+    """An option for every row of the table of scene variables."""
+    for latent in reversed((*LATENTS, *OPTIONAL)):
+        flag = "--" + latent.name.replace("_", "-")
+        text = f"In {latent.unit}; positive: {latent.positive}."
+        command = click.option(flag, latent.name, type=float, help=text)(command)
+    return command
+
+
+@click.command("render")
+@click.option("--from", "source", type=PATH, help="Data set: render one of its images again.")
+@click.option("--split", type=click.Choice(("train", "test")), help="[default: train]")
+@click.option("--index", type=click.IntRange(min=0), help="Which image of the split, from 0.")
+@click.option("--seed", type=SEED, help="Without --from: which person.  [default: 0]")
+@scene_variables
+@click.option("--expression", type=WEIGHTS, help="As jawOpen=0.8,mouthSmile_L=1; see face-model.")
+@click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
+@click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
+@click.option("--truth", is_flag=True, help="Write landmarks, depth, normals, albedo, parts, mask.")
+@FACE_MODEL
+@click.option("--out", type=PATH, default=Path("face.png"), show_default=True, help="PNG file.")
+def command(
+    source: Path | None,
+    split: str | None,
+    index: int | None,
+    size: int | None,
+    colour: bool,
+    truth: bool,
+    face_model: Path | None,
+    out: Path,
+    **given: Any,
+) -> None:
+    """Render one face: an image of a data set at any size, or a new person as described.
+
+    With --truth, OUT.npz holds the truth about the picture and OUT-truth.png shows it.
+    """
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out {out}: pictures are written as .png")
+    described = {name: value for name, value in given.items() if value is not None}
+    if source is not None:
+        if described:
+            name = min(described).replace("_", "-")
+            raise UserError(f"--{name} describes a new face; leave it or --from out")
+        if index is None:
+            raise UserError(f"--from {source} needs --index: which of its images")
+        scene = _stored(source, split or "train", index, size, face_model)
+    else:
+        if index is not None or split is not None:
+            raise UserError(
+                "--index and --split say which image of a data set; name it with --from"
+            )
+        scene = _new(described, size or NEW_SIZE, face_model)
+    _write(scene, colour, truth, out)
+
+
+def _stored(
+    source: Path, split: str, index: int, size: int | None, face_model: Path | None
+) -> "Scene":
+    from facegen.rerender import stored_scene
+    from facegen.shards import Dataset
+
+    return stored_scene(Dataset(source), split, index, size, face_model)
+
+
+def _new(described: dict[str, Any], size: int, face_model: Path | None) -> "Scene":
+    from facegen.morphable import load
+    from facegen.render import RenderSettings
+    from facegen.rerender import new_scene
+
+    seed, expression = described.pop("seed", 0), described.pop("expression", {})
+    return new_scene(load(face_model), RenderSettings(size=size), seed, described, expression)
+
+
+def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
+    import numpy as np
+
+    from facegen.chart import arrays, draw, npz_bytes, png_bytes
+    from facegen.files import write_atomic
+
+    picture = scene.picture(colour=colour)
+    write_atomic(out, png_bytes(picture))
+    click.echo(f"{out}: written")
+    if scene.stored is not None and scene.stored.shape == picture.shape:
+        apart = int(np.abs(scene.stored.astype(int) - picture).max())
+        if apart:
+            say(
+                f"warning: it differs from the stored picture by up to {apart} of 255: the data "
+                "set was rendered by another version"
+            )
+    if truth:
+        found = scene.truth()
+        kept, shown = out.with_suffix(".npz"), out.with_name(f"{out.stem}-truth.png")
+        write_atomic(kept, npz_bytes(arrays(found)))
+        write_atomic(shown, png_bytes(draw(picture, found)))
+        click.echo(f"{kept}, {shown}: written")

@@ -1,0 +1,106 @@
+"""The 68 facial landmarks of the iBUG annotations, as points of a face model's surface.
+
+Source of the scheme: Sagonas, Tzimiropoulos, Zafeiriou & Pantic, "300 Faces in-the-Wild", 2013.
+In its order, counted from 0: 0-16 along the jaw from the subject's right ear to the left, 17-21 the
+right brow, 22-26 the left brow, 27-30 down the bridge of the nose, 31-35 along its base, 36-41 the
+right eye and 42-47 the left eye, 48-59 around the lips, 60-67 around the mouth's opening.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from facegen.morphable.surface import nearest_in_triangle
+
+COUNT = 68
+
+# Places on the default head's mean shape, mm in its frame: of the subject's left half, +x, or on
+# the midline. They were picked on pictures of it, feature by feature; what the other half has
+# mirrors them.
+_JAW = (
+    (72.8, 0.3, 1.0), (71.4, -19.8, 3.2), (67.7, -39.9, 5.1), (60.9, -60.4, 9.4),
+    (56.0, -76.0, 20.5), (45.5, -87.5, 40.0), (31.1, -94.5, 57.0), (16.7, -99.8, 70.0),
+)  # fmt: skip
+_CHIN = (0.0, -102.5, 74.3)
+_BROW = (
+    (9.0, 20.9, 86.9), (18.0, 23.9, 86.2), (30.0, 26.9, 82.7), (39.0, 25.9, 77.6),
+    (47.0, 20.4, 71.7),
+)  # fmt: skip
+_BRIDGE = ((0.0, 5.5, 84.7), (0.0, -6.7, 87.8), (0.0, -18.8, 94.6), (0.0, -30.4, 102.5))
+_BASE, _NOSTRIL = (0.0, -42.9, 92.0), ((6.8, -40.3, 89.9), (13.7, -39.3, 85.3))
+_EYE = (
+    (18.1, 0.7, 72.8), (25.4, 5.6, 77.3), (33.8, 5.4, 77.0), (41.2, 2.4, 71.2),
+    (33.9, -2.1, 75.3), (25.5, -1.8, 75.5),
+)  # fmt: skip
+_LIP_CORNER = (23.0, -62.2, 79.8)
+_UPPER_LIP, _UPPER_MIDDLE = ((14.7, -55.3, 89.2), (6.1, -52.6, 92.8)), (0.0, -52.8, 93.9)
+_LOWER_LIP, _LOWER_MIDDLE = ((14.7, -70.8, 85.2), (7.6, -73.2, 87.8)), (0.0, -74.4, 88.4)
+_MOUTH_CORNER = (21.5, -61.4, 80.5)
+_UPPER_RIM, _UPPER_RIM_MIDDLE = (10.8, -61.3, 88.1), (0.0, -61.8, 89.9)
+_LOWER_RIM, _LOWER_RIM_MIDDLE = (10.8, -62.7, 86.4), (0.0, -62.9, 89.5)
+
+_NEAREST = 24
+"""Faces whose centres are the nearest to a place, among which is the one it lies on."""
+
+
+def _places() -> NDArray[np.float64]:
+    """All 68 places (68, 3) on the default head's mean shape."""
+
+    def right(*points: tuple[float, float, float]) -> list[tuple[float, float, float]]:
+        return [(-x, y, z) for x, y, z in points]
+
+    inner, upper_inner, upper_outer, outer, lower_outer, lower_inner = _EYE
+    right_eye = (outer, upper_outer, upper_inner, inner, lower_inner, lower_outer)
+    rows = [
+        *right(*_JAW), _CHIN, *_JAW[::-1],
+        *right(*_BROW[::-1]), *_BROW,
+        *_BRIDGE,
+        *right(*_NOSTRIL[::-1]), _BASE, *_NOSTRIL,
+        *right(*right_eye), *_EYE,
+        *right(_LIP_CORNER, *_UPPER_LIP), _UPPER_MIDDLE, *_UPPER_LIP[::-1], _LIP_CORNER,
+        *_LOWER_LIP, _LOWER_MIDDLE, *right(*_LOWER_LIP[::-1]),
+        *right(_MOUTH_CORNER, _UPPER_RIM), _UPPER_RIM_MIDDLE, _UPPER_RIM, _MOUTH_CORNER,
+        _LOWER_RIM, _LOWER_RIM_MIDDLE, *right(_LOWER_RIM),
+    ]  # fmt: skip
+    return np.array(rows)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Where a face model's landmarks lie: landmark = sum of weights * vertices[corners].
+
+    corners (68, 3): vertices. weights (68, 3): they sum to 1.
+    """
+
+    corners: Tensor
+    weights: Tensor
+
+    def of(self, vertices: Tensor) -> Tensor:
+        """The landmarks (batch, 3, 68) of faces with vertices (batch, 3, vertex)."""
+        return (vertices[:, :, self.corners] * self.weights).sum(dim=-1)
+
+
+def find(
+    canonical: NDArray[np.float32], faces: NDArray[np.int32], is_skin: NDArray[np.bool_]
+) -> Landmarks:
+    """The landmarks of a model whose vertices lie at canonical (vertex, 3) on the default head.
+
+    For the default head itself these are its mean shape. Landmarks lie on the nearest face all of
+    whose vertices are skin, never on an eyeball.
+    """
+    places, skin = _places(), faces[is_skin[faces].all(axis=1)]
+    triangles = canonical[skin].astype(np.float64)
+    _, near = cKDTree(triangles.mean(axis=1)).query(places, k=min(_NEAREST, len(skin)))
+    near = near.reshape(COUNT, -1)
+    weights = nearest_in_triangle(places[:, None], triangles[near])
+    found = (weights[..., None] * triangles[near]).sum(axis=2)
+    best = np.linalg.norm(found - places[:, None], axis=2).argmin(axis=1)
+    row = np.arange(COUNT)
+    return Landmarks(
+        torch.from_numpy(skin[near[row, best]].astype(np.int64)),
+        torch.from_numpy(weights[row, best].astype(np.float32)),
+    )
