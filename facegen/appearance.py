@@ -17,6 +17,7 @@ APPEARANCE = (
     "melanin", "haemoglobin", "hair_melanin", "hair_red", "grey",
     "hair_volume", "hair_sides", "hair_quiff", "hair_part", "hair_lift",
     "hairline", "recession", "baldness", "curl",
+    "hair_length", "hair_style", "hair_wave", "fringe",
     "brow_thickness", "brow_arch", "beard", "beard_length",
     "freckles", "mole_side", "mole_height", "iris", "lips", "gloss",
     "mottle_x", "mottle_y", "mottle_z", "cloth_light", "cloth_hue",
@@ -31,7 +32,10 @@ class Appearance:
     hair_colour, brow_colour (batch, 3): linear reflectance of hair and beard, brows and lashes.
     volume, sides, quiff: hair's thickness in mm on top, at the sides, added above the forehead.
     part: sideways position of the parting in mm; lift: extra volume at the crown, 0..1;
-    curl: 0 straight .. 1.
+    curl: 0 straight .. 1. fringe: mm by which hair hangs over the forehead.
+    long: 1 for those with hair beyond the head itself, else 0; tip: height over the eyes at which
+    it ends, mm; lushness: its thickness, mm; wave, flare: mm; tied: 1 in a tail or a bun, 0 loose;
+    bun: 1 or 0; tie_height: 0 low .. 1 high.
     hairline: mm by which the hairline is raised; recession: mm by which the temples recede.
     density: 0 shaven .. 1 dense; crown: 0 bald on top .. 1.
     brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm.
@@ -50,6 +54,15 @@ class Appearance:
     part: Tensor
     lift: Tensor
     curl: Tensor
+    fringe: Tensor
+    long: Tensor
+    tip: Tensor
+    lushness: Tensor
+    wave: Tensor
+    flare: Tensor
+    tied: Tensor
+    bun: Tensor
+    tie_height: Tensor
     hairline: Tensor
     recession: Tensor
     density: Tensor
@@ -97,6 +110,16 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     side = 1.5 + 2.5 * broad + (1 - male) * (1.5 + 5.0 * broad) + 6.0 * curl * broad
     keep = 1 - 0.85 * torch.maximum(bald, shaven)
 
+    # Three women in four wear long hair, the older the fewer, and one man in twenty.
+    length = z["hair_length"] + 1.2 - 2.9 * male - 0.018 * (years - 35.0).clamp(min=0) - 3 * bald
+    long = (length > 0).to(length)
+    tied = long * (z["hair_style"] > 0.75)
+    bun = tied * (z["hair_style"] > 1.25)
+    tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
+    # Under a sheet of hair, or pulled back, the scalp's own lies flat.
+    flat = 1 - long
+    fringe = (1 - bald) * (1 - shaven) * _step(z["fringe"] - 0.9 * male, 0.55, 0.9)
+
     beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
     blue = european * _step(dark_hair, 0.95, 0.25)
     return Appearance(
@@ -105,12 +128,21 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         hair_colour=young_hair + grey[:, None] * (white - young_hair),
         # Brows and lashes are darker than the hair and keep their colour longer.
         brow_colour=0.55 * young_hair + 0.45 * grey[:, None] * (white - young_hair),
-        volume=top * keep,
-        sides=side * keep,
-        quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep,
+        volume=(2.5 * long + top * flat) * keep,
+        sides=(2.0 * long + side * flat) * keep,
+        quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep * flat,
         part=26.0 * torch.tanh(2.0 * z["hair_part"]),
-        lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald),
+        lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald) * flat,
         curl=curl,
+        fringe=34.0 * fringe,
+        long=long,
+        tip=tip,
+        lushness=3.0 + 6.0 * lush + 5.0 * curl,
+        wave=(0.4 + 3.2 * _softstep(z["hair_wave"]) ** 2 + 2.5 * curl),
+        flare=6.0 * broad + 18.0 * curl,
+        tied=tied,
+        bun=bun,
+        tie_height=_softstep(z["hair_lift"]),
         hairline=3.5 * z["hairline"] + 3.0 * (1 - young),
         recession=male * (3.0 + 5.0 * torch.nn.functional.softplus(z["recession"]) * (1.4 - young)),
         density=1 - 0.62 * shaven,

@@ -25,7 +25,12 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
     beard = _ramp(anatomy.beard, 0.0, 16.0) * person.beard_length[:, None]
-    return (push + lift + beard)[:, None] * anatomy.normals
+    moved = (push + lift + beard)[:, None] * anatomy.normals
+    # Loose hair presses the ears to the head.
+    side = anatomy.points[0]
+    tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * _ramp(anatomy.ear, 0.0, 0.3)
+    worn = (person.long * (1 - person.tied))[:, None] * tucked
+    return moved + torch.stack([worn, 0.0 * worn, 0.0 * worn], dim=1)
 
 
 def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -78,6 +83,7 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     return (
         anatomy.scalp
         - person.hairline[:, None] * frontal
+        + person.fringe[:, None] * _ramp(anatomy.around, 62.0, 34.0)
         - 2.2 * recession * temple
         + 0.35 * recession * peak
     )

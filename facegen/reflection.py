@@ -61,7 +61,7 @@ def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
 
 def lit_hair(colour: Tensor, light: Tensor, shine: Tensor) -> Tensor:
     """Linear light from hair, a channel at a time."""
-    return light * colour + shine * (0.25 + colour)
+    return light * colour + shine * (0.12 + colour)
 
 
 def display(linear: Tensor) -> Tensor:

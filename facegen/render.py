@@ -31,6 +31,7 @@ from facegen.raster import (
 from facegen.shading import Lights, Surface, exposure, shade
 from facegen.shadow import key_visibility
 from facegen.skin import paint
+from facegen.tresses import Hairdresser
 from facegen.view import View
 
 _PEOPLE_AT_ONCE = 20
@@ -88,16 +89,26 @@ class Renderer:
     def __init__(self, model: MorphableModel, settings: RenderSettings | None = None):
         self.model = model
         self.settings = settings or RenderSettings()
-        self.faces = torch.from_numpy(model.faces)
+        body = torch.from_numpy(model.faces)
         self._mean = torch.from_numpy(model.mean).T.contiguous()
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
-        self._normals = VertexNormals(self.faces, len(model.mean))
-        self._anatomy = survey(model, self._normals(self._mean[None])[0])
+        normals = VertexNormals(body, len(model.mean))(self._mean[None])[0]
+        self._anatomy = survey(model, normals)
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
         if self._own_albedo:
             self._anatomy = bare(self._anatomy)
-        self._wet = 1 - self._anatomy.is_skin
+        anatomy = self._anatomy
+        self._hair = Hairdresser(
+            self._mean,
+            (anatomy.is_skin > 0.5) & (anatomy.ear < 0.02),
+            float(self._mean[1, anatomy.is_skin < 0.5].mean()),
+        )
+        self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
+        self._strand = torch.cat([anatomy.strand, self._hair.strand], dim=1)
+        self._occlusion = torch.cat([anatomy.occlusion, self._hair.occlusion])
+        self._wet = torch.nn.functional.pad(1 - anatomy.is_skin, (0, len(self._hair.occlusion)))
+        self._normals = VertexNormals(self.faces, len(self._occlusion))
 
     @property
     def anatomy(self) -> Anatomy:
@@ -116,18 +127,23 @@ class Renderer:
         shape, colours, traits, coefficients = self.model.split(identity)
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
+        tresses = self._hair.dress(vertices, appearance)
         vertices = vertices + displace(self._anatomy, appearance)
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
         own = self._own_albedo
         # A photographer opens the lens for dark skin, though not all the way.
         opening = torch.exp(0.55 * (appearance.melanin - 0.1))
+        vertices = torch.cat([vertices, tresses.vertices], dim=2)
+        locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
+        full = torch.ones_like(tresses.tone)
+        skin = own(colours) if own else paint(self._anatomy, appearance)
         return People(
             vertices=vertices,
             normals=self._normals(vertices),
-            skin=own(colours) if own else paint(self._anatomy, appearance),
-            hair=hair_colours(self._anatomy, appearance),
-            covered=coverage(self._anatomy, appearance),
+            skin=torch.cat([skin, locks], dim=2),
+            hair=torch.cat([hair_colours(self._anatomy, appearance), locks], dim=2),
+            covered=torch.cat([coverage(self._anatomy, appearance), full], dim=1),
             gloss=appearance.gloss,
             exposure=torch.full_like(opening, own.opening) if own else opening,
         )
@@ -176,12 +192,12 @@ class Renderer:
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
         surface = Surface(
             normals=normals,
-            strand=turn @ self._anatomy.strand,
+            strand=turn @ self._strand,
             skin=people.skin,
             hair=people.hair,
             covered=people.covered,
             gloss=people.gloss,
-            occlusion=self._anatomy.occlusion,
+            occlusion=self._occlusion,
             wet=self._wet,
         )
         opened = people.exposure * exposure(light)

@@ -21,7 +21,7 @@ def renderer(head):
 
 @pytest.fixture(scope="module")
 def person(head):
-    return draw_identity(head.identity_size, 0, "test", 3)
+    return draw_identity(head.identity_size, 0, "test", 6)
 
 
 def shoot(renderer, person, azimuth=0.0, elevation=0.0, light=0.0, **kwargs):
@@ -210,7 +210,10 @@ def test_gradient_of_shape_and_albedo(head, problem, what) -> None:
     gradient = torch.autograd.grad(loss(value), value)[0]
     generator = torch.Generator().manual_seed(0)
     direction = (
-        torch.from_numpy(head.basis[6].T.copy())[None]
+        torch.nn.functional.pad(
+            torch.from_numpy(head.basis[6].T.copy())[None],
+            (0, people.vertices.shape[2] - len(head.mean)),
+        )
         if what == "vertices"
         else 0.1 * torch.rand(value.shape, generator=generator)
     )

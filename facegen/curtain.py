@@ -1,0 +1,88 @@
+"""Where loose hair falls on a head: from the crown down the skull, then free, around the face."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+COLUMNS, CROWN_ROWS, GUIDES = 45, 12, 48
+LOWEST = -215.0
+"""Height below the eyes, mm, at which the longest hair ends."""
+
+TOP = (0.0, 22.0, -12.0)
+"""Centre of the skull over the eyes, mm, about which polar angles count."""
+
+# The curtain's front edge, degrees around the head's axis: over the skull by the angle from the
+# crown, below the temples by the height over the eyes.
+_EDGE_POLAR = (0.0, 50.0, 60.0, 67.0, 74.0, 82.0, 92.0)
+_EDGE_AROUND = (3.0, 3.0, 7.0, 20.0, 42.0, 57.0, 66.0)
+_FALL_HEIGHT = (-220.0, -130.0, -90.0, -50.0, -20.0, 20.0)
+_FALL_AROUND = (46.0, 54.0, 62.0, 70.0, 72.0, 66.0)
+
+
+class Outside:
+    """How far a head reaches from its axis: smooth, for a convex skull without ears."""
+
+    def __init__(self, points: NDArray[np.float64]):
+        self._points = points
+        away = points - TOP
+        self._radius = np.linalg.norm(away, axis=1)
+        self._skull = cKDTree(away / self._radius[:, None])
+        level = np.hypot(points[:, 0], points[:, 2] - TOP[2])
+        turn = np.arctan2(points[:, 0], points[:, 2] - TOP[2])
+        self._level = level
+        # A cylinder unrolled: 60 mm a radian, so that both axes are lengths.
+        wrapped = np.concatenate([turn - 2 * np.pi, turn, turn + 2 * np.pi])
+        self._cylinder = cKDTree(np.column_stack([60 * wrapped, np.tile(points[:, 1], 3)]))
+
+    def polar(self, around: NDArray[np.float64], angle: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (..., 3) in directions given in degrees: about the axis, and from straight up."""
+        a, p = np.radians(around), np.radians(angle)
+        way = np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], axis=-1)
+        distance, near = self._skull.query(way.reshape(-1, 3), k=24)
+        weight = np.exp(-((distance / 0.10) ** 2)) + 1e-6
+        radius = (weight * self._radius[near]).sum(1) / weight.sum(1)
+        return np.asarray(TOP + way * radius.reshape(*a.shape, 1))
+
+    def level(
+        self, around: NDArray[np.float64], height: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The distance (...) from the axis at degrees around it and at heights, mm."""
+        query = np.column_stack([60 * np.radians(around).ravel(), height.ravel()])
+        _, near = self._cylinder.query(query, k=16)
+        return np.asarray(self._level[near % len(self._level)].max(1).reshape(around.shape))
+
+    def nearest(self, height: float) -> int:
+        """The point at the back of the head at a height over the eyes."""
+        at = np.array([0.0, height, -140.0])
+        return int(np.linalg.norm(self._points - at, axis=1).argmin())
+
+
+def curtain(outside: Outside, side: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The crown's rows (3, row, column) and the guides (3, guide, column) of a curtain.
+
+    side: -1 .. 1, where the parting is.
+    """
+    column = np.linspace(-1, 1, COLUMNS)
+    polar = np.linspace(0.4, 92.0, CROWN_ROWS)[:, None]
+    edge = np.interp(polar, _EDGE_POLAR, _EDGE_AROUND)
+    sign = np.where(column < 0, -1.0, 1.0)
+    around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
+    shift = 24.0 * side * np.clip((80.0 - polar) / 25.0, 0, 1) * np.abs(column) ** 2
+    around = around + shift
+    crown = outside.polar(around, np.broadcast_to(polar, around.shape))
+    last = crown[-1]
+    height = np.linspace(0.0, 1.0, GUIDES)[:, None] * LOWEST
+    edge = np.interp(height, _FALL_HEIGHT, _FALL_AROUND)
+    around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
+    hung = np.hypot(last[:, 0], last[:, 2] - TOP[2])
+    body = outside.level(around, np.broadcast_to(height, around.shape)) + 4.0
+    # Hair hangs from the skull, a little inwards, and lies on what is further out.
+    inwards = 1 - 0.10 * np.clip(-height / 110.0, 0, 1)
+    reach = np.maximum(hung * inwards, np.where(height > -20.0, 0.0, body))
+    for _ in range(6):
+        reach[1:-1] = (reach[:-2] + 2 * reach[1:-1] + reach[2:]) / 4
+        reach[:, 1:-1] = (reach[:, :-2] + 2 * reach[:, 1:-1] + reach[:, 2:]) / 4
+    a = np.radians(around)
+    level = np.broadcast_to(height, around.shape)
+    guides = np.stack([reach * np.sin(a), level, reach * np.cos(a) + TOP[2]])
+    return np.moveaxis(crown, -1, 0), guides

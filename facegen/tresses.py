@@ -1,0 +1,190 @@
+"""Long, tied and pinned hair: a sheet of its own beside the head, one grid for every style.
+
+The grid has columns around the head and rows from root to tip, an outside and an inside. As a
+curtain it falls from the parting round to the other side of the face; as a tail or a bun it closes
+to a tube or a ball behind the head. It follows the shape of the head through the vertices that its
+places on the mean head lie next to. Who wears none has the grid folded up within the skull, where
+it costs nothing.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from facegen.appearance import Appearance
+from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain
+
+_FALL_ROWS = 14
+_ROWS = CROWN_ROWS + _FALL_ROWS
+_NEIGHBOURS = 6
+
+
+class Tresses(NamedTuple):
+    """What Hairdresser.dress makes of people; (batch, 3, vertex) and (batch, vertex).
+
+    vertices: mm, head frame. tone: a factor of the hair's colour.
+    """
+
+    vertices: Tensor
+    tone: Tensor
+
+
+class Hairdresser:
+    """The grid of one head model: its faces, and where they are for people.
+
+    faces int32 (face, 3): indices from 0 on. strand (3, vertex): unit tangents from root to tip.
+    occlusion (vertex,): the share of the sky in view.
+    """
+
+    def __init__(self, mean: Tensor, scalp: Tensor, eye_height: float):
+        """A head's mean (3, vertex), mm; the vertices of skin that hair may lie on, bool.
+
+        eye_height: mm, the eyes' height in mean.
+        """
+        points = mean.T.double().numpy() - [0.0, eye_height, 0.0]
+        skin = np.flatnonzero(scalp.numpy())
+        self._eye_height = eye_height
+        # Upon the crop of a face, hair would hang from nowhere.
+        self._whole = bool(((points[:, 1] > 40) & (points[:, 2] < -60)).any())
+        self._centre = torch.tensor([TOP[0], TOP[1] + eye_height, TOP[2]])[:, None, None]
+        outside = Outside(points[skin])
+        curtains = [curtain(outside, shift) for shift in (-1.0, 0.0, 1.0)]
+        # The crown's rows, and dense guides below them, by the side on which the parting is.
+        raised = np.array([0.0, eye_height, 0.0])[:, None, None]
+        left, middle, right = (torch.from_numpy(crown + raised).float() for crown, _ in curtains)
+        self._crown = torch.stack([middle, (right - left) / 2, (right + left) / 2 - middle])
+        self._guides = torch.from_numpy(curtains[1][1] + raised).float()
+        resting = torch.cat([middle, self._fall(torch.tensor([-120.0]))[0]], dim=1)
+        distance, near = cKDTree(points[skin]).query(
+            (resting - torch.from_numpy(raised)).reshape(3, -1).T.numpy(), k=_NEIGHBOURS
+        )
+        weights = 1 / (distance + 4.0)
+        self._near = torch.from_numpy(skin[near])
+        self._weights = torch.from_numpy(weights / weights.sum(1, keepdims=True)).float()
+        self._back = torch.from_numpy(skin[[outside.nearest(height) for height in (25.0, 62.0)]])
+        self._mean = mean
+        column = np.linspace(-1, 1, COLUMNS)
+        self._column = torch.from_numpy(column).float()
+        self._row = torch.linspace(0, 1, _ROWS)[:, None]
+        outer = _grid_faces()
+        count = _ROWS * COLUMNS
+        self.faces = torch.from_numpy(np.concatenate([outer, outer[:, ::-1] + count])).int()
+        along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
+        along = torch.nn.functional.normalize(along, dim=0).flatten(1)
+        self.strand = torch.cat([along, along], dim=1)
+        self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.45)])
+        random = np.random.default_rng(7)
+        self._lock = torch.from_numpy(random.standard_normal((3, 1, COLUMNS))).float()
+
+    def dress(self, body: Tensor, person: Appearance) -> Tresses:
+        """The hair of people whose bodies are (batch, 3, vertex), mm, without hair of their own."""
+        batch = len(body)
+        moved = body - self._mean
+        follow = (moved[:, :, self._near] * self._weights).sum(-1).reshape(batch, 3, _ROWS, -1)
+        loose = self._hang(person) + follow
+        tied = self._tie(person, moved)
+        style = person.tied[:, None, None, None]
+        outer = torch.where(style > 0.5, tied[0], loose)
+        inner = torch.where(style > 0.5, tied[1], self._lining(loose))
+        nowhere = self._centre.expand_as(outer[0])
+        worn = (person.long[:, None, None, None] > 0.5) & self._whole
+        grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
+        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, _ROWS, -1)
+        tone = tone * (1.05 - 0.25 * self._row)
+        return Tresses(grid.flatten(2), torch.stack([tone, 0.8 * tone], dim=1).flatten(1))
+
+    def _locks(self, person: Appearance, kind: int) -> Tensor:
+        """Irregular numbers (batch, 1, column), about standard normal, a person's own."""
+        phase = (kind + 1) * person.mottle
+        mixed = (phase.sin()[..., None, None] * self._lock).sum(1)
+        return mixed + 0.6 * self._lock[kind]
+
+    def _fall(self, tip: Tensor) -> Tensor:
+        """Falling rows (batch, 3, row, column) of hair that ends at tip (batch, 1 or column)."""
+        share = (torch.arange(_FALL_ROWS) + 1.0)[:, None] / _FALL_ROWS
+        reached = (tip.reshape(len(tip), 1, -1) / LOWEST).clamp(0, 1) * share * (GUIDES - 1)
+        reached = reached.expand(-1, -1, COLUMNS)
+        below = reached.floor().clamp(max=GUIDES - 2)
+        flat = below.long().flatten(1)[:, None].expand(-1, 3, -1)
+        columns = torch.arange(COLUMNS).repeat(_FALL_ROWS)
+        place = flat * COLUMNS + columns
+        table = self._guides.flatten(1).expand(len(tip), -1, -1)
+        first, second = table.gather(2, place), table.gather(2, place + COLUMNS)
+        part = (reached - below).flatten(1)[:, None]
+        return (first + part * (second - first)).reshape(len(tip), 3, _FALL_ROWS, COLUMNS)
+
+    def _hang(self, person: Appearance) -> Tensor:
+        """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
+        part = (person.part / 26.0)[:, None, None, None]
+        crown = self._crown[0] + part * self._crown[1] + part**2 * self._crown[2]
+        tip = person.tip[:, None] + 3.5 * self._locks(person, 1)[:, 0]
+        base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
+        away = base - self._centre
+        fall = (torch.arange(_ROWS) - CROWN_ROWS + 1.0).clamp(min=0)[:, None] / _FALL_ROWS
+        away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
+        away = torch.nn.functional.normalize(away, dim=1)
+        # At the hairline it comes out of the skin, below the temples its edge hangs free.
+        edge = 1 - self._column.abs()
+        rise = (edge * 9.0).clamp(0, 1) ** 0.5
+        rise = rise + (1 - rise) * (0.15 + 0.6 * (4 * fall).clamp(0, 1))
+        lush = person.lushness[:, None, None]
+        grown = (self._row * 7.0).clamp(0, 1)
+        thick = (3.0 + lush * (0.55 + 0.45 * grown)) * rise - 1.5 * (1 - rise)
+        turn = 2 * torch.pi * (base[:, 1] / 46.0) + 1.4 * self._locks(person, 2)
+        wave = (person.wave[:, None, None] * torch.sin(turn)) * (fall + 0.3 * grown * (1 - fall))
+        loose = 1.2 * self._locks(person, 0) * (0.4 + fall)
+        flare = 0.6 * person.flare[:, None, None] * (fall * (2.2 - 2.2 * fall))
+        return base + away * (thick + wave + loose * rise + flare)[:, None]
+
+    def _lining(self, sheet: Tensor) -> Tensor:
+        """The inside of the sheet: nearer to the axis, and a little shorter than the outside."""
+        away = sheet - self._centre
+        level = torch.stack([away[:, 0], 0.0 * away[:, 1], away[:, 2]], dim=1)
+        level = torch.nn.functional.normalize(level, dim=1)
+        return sheet - level * (1.0 + 3.0 * self._row)
+
+    def _tie(self, person: Appearance, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """A tail or a bun (batch, 3, row, column), and the line in its middle."""
+        bun = person.bun[:, None, None]
+        height = 25.0 + 37.0 * person.tie_height[:, None, None]
+        back = -96.0 + 22.0 * person.tie_height[:, None, None]
+        s = self._row
+        reach = (person.tip[:, None, None] - height).clamp(max=-40.0)
+        # A tail leaves the head backwards, and falls.
+        tail_y = height + 10.0 * torch.sin(3.0 * s) + reach * s**1.5
+        tail_z = back + 8.0 - 52.0 * torch.sin((2.2 * s).clamp(max=1.57)) + 30.0 * s**2
+        tail_r = (13.0 + 9.0 * (1 - (1 - 3 * s).clamp(min=0))) * (1 - s**3).clamp(min=0.02) ** 0.5
+        lush = 0.75 + 0.5 * person.lushness[:, None, None] / 10.0
+        half = torch.pi * (s - 0.5)
+        size = 24.0 * lush
+        bun_y, bun_z = height + 0 * s, back - 0.55 * size - 0.8 * size * torch.sin(half)
+        bun_r = size * half.cos()
+        y, z, r = (
+            tail + bun * (ball - tail)
+            for tail, ball in ((tail_y, bun_y), (tail_z, bun_z), (tail_r * lush, bun_r))
+        )
+        swirl = torch.sin(5 * torch.pi * self._column + 9 * s)
+        r = r * (1 + 0.05 * self._locks(person, 0) + 0.05 * swirl)
+        turn = torch.pi * self._column
+        # Around a tail that falls and a ball that points backwards alike: x, and up or backwards.
+        lying = bun + (1 - bun) * (1 - (3.0 * s).clamp(0, 1))
+        x = r * turn.sin()
+        dy, dz = r * turn.cos() * lying, r * turn.cos() * (1 - lying)
+        follow = moved[:, :, self._back].mean(-1)[..., None, None]
+        origin = torch.stack([0 * x, y + 0 * x + self._eye_height, z + 0 * x], dim=1)
+        around = torch.stack([x, dy, -dz], dim=1)
+        return origin + around + follow, origin + follow
+
+
+def _grid_faces() -> NDArray[np.int64]:
+    """Triangles (face, 3) of the grid, counter-clockwise as seen from outside the head."""
+    corner = (np.arange(_ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).ravel()
+    right, below = corner + 1, corner + COLUMNS
+    across = below + 1
+    return np.concatenate(
+        [np.stack([corner, right, across], axis=1), np.stack([corner, across, below], axis=1)]
+    )

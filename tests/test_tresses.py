@@ -1,0 +1,97 @@
+"""Long hair: it covers what it should, moves with the head, and is folded away by the others."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from facegen.appearance import APPEARANCE, describe
+from facegen.latents import draw_identity
+from facegen.render import Renderer, RenderSettings
+from facegen.traits import TRAITS
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def renderer(head):
+    return Renderer(head, RenderSettings(size=SIZE))
+
+
+def woman(head, **coefficients):
+    """An average young woman but for the appearance coefficients named."""
+    identity = torch.zeros(1, head.identity_size)
+    identity[0, TRAITS.index("sex")] = -1.5
+    identity[0, TRAITS.index("age")] = -1.0
+    for name, value in coefficients.items():
+        identity[0, len(head.basis) + APPEARANCE.index(name)] = value
+    return identity
+
+
+STYLES = {
+    "short": {"hair_length": -2.0},
+    "loose": {"hair_length": 1.5},
+    "tail": {"hair_length": 1.5, "hair_style": 0.8},
+    "bun": {"hair_length": 1.5, "hair_style": 2.0},
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_is_finite_and_in_its_place(head, renderer, style: str) -> None:
+    people = renderer.people(woman(head, **STYLES[style]))
+    hair = people.vertices[0, :, len(head.mean) :]
+    assert torch.isfinite(people.vertices).all() and torch.isfinite(people.normals).all()
+    reach = (hair.amax(1) - hair.amin(1)).tolist()
+    if style == "short":
+        assert max(reach) == 0, "folded up"
+        return
+    assert hair.norm(dim=0).max() < 290, "mm"
+    if style == "loose":
+        assert 140 < reach[0] < 240 and hair[1].min() < -90
+        # The face is free: in front of the ears, hair stays at the sides.
+        front = hair[:, (hair[2] > 60) & (hair[1] < 40)]
+        assert (front[0].abs() > 35).all()
+    else:
+        assert hair[2].max() < -40, "behind the head"
+        assert reach[0] < 90
+        assert (hair[1].min() < -60) == (style == "tail")
+
+
+def test_loose_hair_hides_the_back_of_the_neck(head, renderer) -> None:
+    pictures = {}
+    labels = np.array([[180.0, 0.0, 0.0]], np.float32)
+    for style in ("short", "loose"):
+        identity = woman(head, **STYLES[style], hair_melanin=2.0).numpy()
+        pictures[style] = renderer.images(labels, identity)[0]
+    nape = np.s_[int(0.72 * SIZE) : int(0.8 * SIZE), int(0.42 * SIZE) : int(0.58 * SIZE)]
+    assert pictures["loose"][nape].mean() < pictures["short"][nape].mean() - 25
+
+
+def test_hair_moves_with_the_head(head, renderer) -> None:
+    identity = woman(head, hair_length=1.5)
+    wider = identity.clone()
+    mode = int(np.abs(head.basis[len(TRAITS) :, :, 0]).sum(1).argmax()) + len(TRAITS)
+    wider[0, mode] = 1.5
+    both = renderer.people(torch.cat([identity, wider])).vertices
+    moved = (both[1] - both[0]).norm(dim=0)
+    hair, skull = moved[len(head.mean) :], moved[: len(head.mean)]
+    assert hair.mean() > 0.3 * skull.mean()
+    assert hair.max() < 1.5 * skull.max()
+
+
+def test_nobody_is_folded_halfway(head, renderer) -> None:
+    people = np.stack([draw_identity(head.identity_size, 3, "train", i) for i in range(40)])
+    made = renderer.people(torch.from_numpy(people))
+    hair = made.vertices[:, :, len(head.mean) :]
+    extent = (hair.amax(2) - hair.amin(2)).amax(1)
+    split = head.split(torch.from_numpy(people))
+    worn = describe(split.traits, split.appearance).long > 0.5
+    assert 5 < worn.sum() < 25
+    assert (extent[worn] > 40).all() and (extent[~worn] == 0).all()
+
+
+def test_fields_of_an_appearance_are_a_batch(head) -> None:
+    split = head.split(torch.zeros(3, head.identity_size))
+    person = describe(split.traits, split.appearance)
+    assert all(len(getattr(person, f.name)) == 3 for f in dataclasses.fields(person))
