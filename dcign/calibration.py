@@ -15,7 +15,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from dcign.checkpoint import Run
 from dcign.codes import SAMPLE_GROUPS, Codes, Track, decode, encode, some_groups, untracked
-from dcign.metrics import bce_above_floor, spearman
+from dcign.metrics.correlation import spearman
+from dcign.metrics.pictures import bce_above_floor
 from dcign.models.network import Network
 from facegen.errors import UserError
 from facegen.files import write_atomic

@@ -13,7 +13,7 @@ from dcign.calibration import Calibration
 from dcign.checkpoint import Run
 from dcign.codes import decode, posterior
 from dcign.data import area_weights
-from dcign.metrics import bce_above_floor
+from dcign.metrics.pictures import bce_above_floor
 from facegen.errors import UserError
 from facegen.latents import FACTORS, IDENTITY, LATENTS
 

@@ -3,17 +3,9 @@
 import numpy as np
 import pytest
 
-from dcign.metrics import (
-    bce_above_floor,
-    correlation_ratio,
-    mse,
-    pearson,
-    probe,
-    psnr,
-    read_out,
-    spearman,
-    ssim,
-)
+from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
+from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
+from dcign.metrics.probes import probe, read_out
 
 RANGE = 80.0
 
@@ -76,6 +68,16 @@ def test_folded_code_has_no_rank_correlation_but_a_high_ratio(factor):
     assert error.mean > 0.95 * error.centre_mean
 
 
+def test_monotonicity_is_net_over_total_change(factor, rng):
+    assert monotonicity(np.exp(factor / 30), factor) == pytest.approx(1)
+    assert monotonicity(-factor, factor) == pytest.approx(1)
+    assert monotonicity(np.abs(factor), factor) < 0.05
+    # Three steps forward, one back.
+    back = np.interp(factor, [-RANGE, 0, RANGE / 2, RANGE], [0, 2, 1, 2])
+    assert monotonicity(back, factor) == pytest.approx(2 / 4, abs=0.05)
+    assert monotonicity(rng.standard_normal(len(factor)), factor) < 0.3
+
+
 def test_correlation_ratio_of_additive_noise(factor, rng):
     code = factor + factor.std() * rng.standard_normal(len(factor))
     assert correlation_ratio(code, factor) == pytest.approx(0.5, abs=0.03)
@@ -90,7 +92,7 @@ def test_figures_ignore_the_scale_and_sign_of_a_code(factor, rng):
     assert decode(other, factor).mean == pytest.approx(decode(code, factor).mean, rel=1e-3)
 
 
-@pytest.mark.parametrize("metric", [spearman, pearson, correlation_ratio])
+@pytest.mark.parametrize("metric", [spearman, pearson, correlation_ratio, monotonicity])
 def test_a_dead_unit_scores_zero(metric, factor):
     assert metric(np.full(len(factor), 0.3, np.float32), factor) == 0
 

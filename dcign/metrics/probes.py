@@ -1,0 +1,76 @@
+"""What can be read from a code: of one unit in the factor's own unit, of many as R^2."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from dcign.metrics import Array
+
+NEIGHBOURS = 50
+"""Training images that vote on a factor's value; fewer, if there are not ten times as many."""
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """How far a factor read from one unit is from the truth, in the factor's unit.
+
+    mean, rms: of the absolute error. centre_mean, centre_rms: of who always says the training mean.
+    """
+
+    mean: float
+    rms: float
+    centre_mean: float
+    centre_rms: float
+
+
+def read_out(
+    train_code: Array, train_factor: Array, test_code: Array, test_factor: Array
+) -> ReadOut:
+    """Reads a factor from a single unit, codes (image,), by nearest neighbours in the training set.
+
+    No shape of the relation is assumed; where the unit folds, as |f| does, it answers the average.
+    """
+    neighbours = max(1, min(NEIGHBOURS, len(train_code) // 10))
+    model = KNeighborsRegressor(neighbours).fit(train_code[:, None], train_factor)
+    error = model.predict(test_code[:, None]) - test_factor
+    centre = train_factor.mean() - test_factor
+    return ReadOut(
+        mean=float(np.abs(error).mean()),
+        rms=float(np.sqrt((error**2).mean())),
+        centre_mean=float(np.abs(centre).mean()),
+        centre_rms=float(np.sqrt((centre**2).mean())),
+    )
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a regressor finds of a factor in a code: held-out R^2; 0 or less is nothing, 1 is all.
+
+    ridge: linear. trees: gradient-boosted.
+    """
+
+    ridge: float
+    trees: float
+
+
+def probe(train_code: Array, train_factor: Array, test_code: Array, test_factor: Array) -> Probe:
+    """Regresses a factor (image,) on codes (image, unit), fitted on train, judged on test.
+
+    A scale-free probe reads tiny residues from posterior means: give it sampled codes too.
+    """
+    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7)))
+    trees = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
+    # On a busy machine threads wait for each other at every leaf: fifty times slower than one.
+    with threadpool_limits(limits=1):
+        scores = [
+            float(r2_score(test_factor, model.fit(train_code, train_factor).predict(test_code)))
+            for model in (ridge, trees)
+        ]
+    return Probe(*scores)
