@@ -20,6 +20,9 @@ GROUPS_AT_ONCE = 10
 SAMPLE_GROUPS = 240
 """Mini-batches of the training split that stand for all of it."""
 
+LIVE = 0.05
+"""Part of a unit's variance that the image explains, from which on the unit counts as live."""
+
 Track = Callable[[Sequence[Any]], Iterable[Any]]
 """Wraps a sequence of work, to show progress."""
 
@@ -34,13 +37,15 @@ class Codes:
     """Some images, each with its posterior and its truth.
 
     mean, deviation (image, code): of the posterior. labels (image, latent): columns as
-    facegen.latents.LABELS. factor_id, group_id (image,): what varies in the image's mini-batch, and
-    which that is. scores: by name, a figure for each image (image,).
+    facegen.latents.LABELS. identity (image, coefficient): who it is. factor_id, group_id (image,):
+    what varies in the image's mini-batch, and which that is. scores: by name, a figure for each
+    image (image,).
     """
 
     mean: NDArray[np.float32]
     deviation: NDArray[np.float32]
     labels: NDArray[np.float32]
+    identity: NDArray[np.float32]
     factor_id: NDArray[np.uint8]
     group_id: NDArray[np.int32]
     scores: dict[str, NDArray[np.float64]]
@@ -48,6 +53,13 @@ class Codes:
     def sampled(self, seed: int = 0) -> NDArray[np.float32]:
         """One draw from each posterior (image, code)."""
         return draw(self.mean, self.deviation, np.random.default_rng(seed))
+
+    def live(self) -> NDArray[np.bool_]:
+        """Which units (code,) the images move at all: others repeat the prior, whatever is seen."""
+        moved = self.mean.var(0, dtype=np.float64)
+        spread = moved + (self.deviation.astype(np.float64) ** 2).mean(0)
+        live: NDArray[np.bool_] = moved > LIVE * np.maximum(spread, 1e-300)
+        return live
 
 
 Score = Callable[[Network, NDArray[np.float32], "Codes"], dict[str, NDArray[np.float64]]]
@@ -135,6 +147,7 @@ def _chunks(
         codes = Codes(
             *posterior(network, images),
             labels=read.labels.reshape(len(images), -1)[:, columns],
+            identity=read.identity.reshape(len(images), -1),
             factor_id=np.repeat(read.factor_id, dataset.group_size),
             group_id=np.repeat(read.group_id, dataset.group_size),
             scores={},
@@ -149,6 +162,7 @@ def join(parts: list[Codes]) -> Codes:
         mean=np.concatenate([part.mean for part in parts]),
         deviation=np.concatenate([part.deviation for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
+        identity=np.concatenate([part.identity for part in parts]),
         factor_id=np.concatenate([part.factor_id for part in parts]),
         group_id=np.concatenate([part.group_id for part in parts]),
         scores={

@@ -8,69 +8,30 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from dcign.checkpoint import Run
-from dcign.codes import SAMPLE_GROUPS, Codes, Track, decode, draw, encode, some_groups, untracked
-from dcign.metrics import (
-    Probe,
-    ReadOut,
-    bce_above_floor,
-    correlation_ratio,
-    mse,
-    pearson,
-    probe,
-    psnr,
-    read_out,
-    spearman,
-    ssim,
-)
+from dcign.codes import Codes, Track, decode, draw, untracked
+from dcign.evaluation.effects import Effects, Steadiness, effects, steadiness
+from dcign.evaluation.factors import FactorReport, factor_reports, identity_in_units
+from dcign.evaluation.recognition import recognition
+from dcign.evaluation.redrawing import Distance, Redrawing, redraw, tasks
+from dcign.evaluation.scores import Scores, score
+from dcign.evaluation.seen import Seen, see
+from dcign.evaluation.studio import Studio
+from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
+from dcign.metrics.probes import Probe
+from dcign.metrics.verification import Recognition
 from dcign.models.network import Network
-from facegen.latents import LATENTS
+from facegen.errors import UserError
 from facegen.shards import Dataset
 
 PROTOCOL = (
-    "Figures are over all images of the test split, whose people are in no training image. "
+    "Figures are over the test split, whose people are in no training image, and its full ranges. "
     "Within a mini-batch all but one factor are fixed, so values of fixed factors repeat. "
     "Codes are posterior means unless called sampled; read-outs and probes are fitted on a sample "
     "of the training split."
 )
 
-
-@dataclass(frozen=True)
-class Original:
-    """The paper's three networks, measured on the authors' published figures (20 faces each).
-
-    correlation: Pearson's r of unit and truth. error, centre: degrees, leaving one face out.
-    """
-
-    correlation: str
-    error: str
-    centre: float
-
-
-ORIGINAL = {
-    "azimuth": Original("-0.50 to -0.61, not monotone", "9.9 to 17.5", 43.0),
-    "elevation": Original("0.88 to 0.91", "4.6 to 5.2", 12.2),
-    "light": Original("0.90 to 0.94", "13.2 to 15.5", 40.5),
-}
-
-
-@dataclass(frozen=True)
-class FactorReport:
-    """One factor, its unit, and what the intrinsic code z[3:] still knows of it.
-
-    factor: its name; unit: index of the code's unit that should hold it.
-    correlation_ratio: eta^2, see metrics. degrees: errors of reading the factor from the unit.
-    leak_mean, leak_sampled: probes of z[3:], on posterior means and on sampled codes.
-    """
-
-    factor: str
-    unit: int
-    spearman: float
-    pearson: float
-    correlation_ratio: float
-    degrees: ReadOut
-    leak_mean: Probe
-    leak_sampled: Probe
-    original: Original
+EVERY = 4
+"""One image in so many has its reconstruction scored."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +48,22 @@ class Picture:
 class Report:
     """The evaluation of a run on a data set's test split.
 
+    method, supervision: how it was trained, and what it was told (dcign.methods).
+    named_units: whether it knew which unit is whose; otherwise units were assigned to factors by
+        mutual information, in its favour.
     data_fingerprint, trained_on: fingerprints of the data set used here, and in training.
     test_images, train_images: how many the figures are over, and how many read-outs are fitted on.
+    identity_in_units: what the factors' units know of who it is.
+    scores: None when not asked for. recognition: empty without the data set's face model.
     reconstruction: decoded from the posterior mean; reconstruction_sampled: from one sample.
+    skipped: what could not be measured and why, a line each.
     """
 
     run: str
     step: int
+    method: str
+    supervision: str
+    named_units: bool
     data: str
     data_fingerprint: str
     trained_on: str
@@ -101,128 +71,145 @@ class Report:
     test_images: int
     train_images: int
     factors: tuple[FactorReport, ...]
+    effects: Effects
+    steadiness: tuple[Steadiness, ...]
+    identity_in_units: Probe
+    redrawing: tuple[Redrawing, ...]
+    recognition: dict[str, Recognition]
+    scores: Scores | None
     reconstruction: Picture
     reconstruction_sampled: Picture
+    skipped: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
         return asdict(self)
 
 
-def evaluate(run: Run, dataset: Dataset, track: Track = untracked) -> Report:
-    """Judges a run on all test images of a data set; see PROTOCOL.
+@dataclass(frozen=True)
+class Extras:
+    """What an evaluation may be given beyond a run and a data set.
+
+    test_groups: judge on so many mini-batches of the test split (None: all; 500 are 10,000 images
+        and change the second decimal at most).
+    scores: whether to compute MIG, DCI and the like, a third of the time.
+    studio: renders what no data set holds: swaps between people, and who is who. One serves all
+        runs on a data set. no_studio: why there is none.
+    distance: a perceptual distance (dcign.perceptual).
+    ceiling: a supervised run, baseline: a plain VAE, to be measured on the same tasks.
+    """
+
+    test_groups: int | None = None
+    scores: bool = True
+    studio: Studio | None = None
+    no_studio: str = "no renderer was given"
+    distance: Distance | None = None
+    ceiling: Run | None = None
+    baseline: Run | None = None
+
+
+def evaluate(
+    run: Run, dataset: Dataset, extras: Extras | None = None, track: Track = untracked
+) -> Report:
+    """Judges a run on the test images of a data set; see PROTOCOL.
 
     The network runs where its weights are. Raises UserError when the data set does not fit.
     """
-    test_groups = np.arange(dataset.group_count("test"))
-    train_groups = some_groups(dataset, "train", SAMPLE_GROUPS)
-    train = encode(run.network, dataset, "train", train_groups, lambda *_: {}, track)
-    test = encode(run.network, dataset, "test", test_groups, _reconstruction, track)
+    extras = extras or Extras()
+    return judge(Sights.of(run, dataset, extras, track), extras)
+
+
+@dataclass(frozen=True)
+class Sights:
+    """A run, and those it is compared with, on the same images."""
+
+    run: Seen
+    ceiling: Seen | None
+    baseline: Seen | None
+
+    @classmethod
+    def of(cls, run: Run, dataset: Dataset, extras: Extras, track: Track) -> "Sights":
+        """Encode the data set with each; raises UserError when they do not fit each other."""
+
+        def also(other: Run | None) -> Seen | None:
+            if other is None:
+                return None
+            sizes = [x.network.config.image_size for x in (run, other)]
+            if sizes[0] != sizes[1]:
+                raise UserError(
+                    f"{other.path}: sees {sizes[1]}x{sizes[1]} pixels and {run.path} "
+                    f"{sizes[0]}x{sizes[0]}; compare runs of one size"
+                )
+            return see(other, dataset, track, test_groups=extras.test_groups)
+
+        first = see(run, dataset, track, _reconstruction, extras.test_groups)
+        return cls(first, also(extras.ceiling), also(extras.baseline))
+
+
+def judge(sights: Sights, extras: Extras) -> Report:
+    """The report on runs that have seen a data set."""
+    seen, run, dataset = sights.run, sights.run.run, sights.run.dataset
+    others = {"ceiling": sights.ceiling, "baseline": sights.baseline}
+    skipped = []
+    if extras.studio is None:
+        skipped.append(f"swaps between people and who is who: {extras.no_studio}")
+    method = run.config.method
     return Report(
         run=str(run.path),
         step=run.step,
+        method=run.config.to_json()["method"]["name"],
+        supervision=method.supervision,
+        named_units=method.named,
         data=str(dataset.path),
         data_fingerprint=dataset.fingerprint,
         trained_on=run.data_fingerprint,
         protocol=PROTOCOL,
-        test_images=len(test.mean),
-        train_images=len(train.mean),
-        factors=factor_reports(train, test),
-        reconstruction=_picture(test, "mean"),
-        reconstruction_sampled=_picture(test, "sampled"),
+        test_images=len(seen.test.mean),
+        train_images=len(seen.train.mean),
+        factors=factor_reports(seen.train, seen.test, seen.units),
+        effects=effects(seen.test, seen.units),
+        steadiness=steadiness(seen.test, seen.units),
+        identity_in_units=identity_in_units(seen.train, seen.test, seen.units),
+        redrawing=tuple(
+            redraw(seen, task, extras.distance, sights.ceiling)
+            for task in tasks(seen, extras.studio)
+        ),
+        recognition=recognition(seen, extras.studio, others) if extras.studio else {},
+        scores=score(seen.train, seen.test) if extras.scores else None,
+        reconstruction=_picture(seen.test, "mean"),
+        reconstruction_sampled=_picture(seen.test, "sampled"),
+        skipped=tuple(skipped),
     )
-
-
-def factor_reports(train: Codes, test: Codes) -> tuple[FactorReport, ...]:
-    """One report for each scalar factor; unit i is the i-th factor's."""
-    intrinsic = slice(len(LATENTS), None)
-    noisy_train, noisy_test = train.sampled(0)[:, intrinsic], test.sampled(1)[:, intrinsic]
-    reports = []
-    for unit, latent in enumerate(LATENTS):
-        code, truth = test.mean[:, unit], test.labels[:, unit]
-        train_truth = train.labels[:, unit]
-        reports.append(
-            FactorReport(
-                factor=latent.factor,
-                unit=unit,
-                spearman=spearman(code, truth),
-                pearson=pearson(code, truth),
-                correlation_ratio=correlation_ratio(code, truth),
-                degrees=read_out(train.mean[:, unit], train_truth, code, truth),
-                leak_mean=probe(
-                    train.mean[:, intrinsic], train_truth, test.mean[:, intrinsic], truth
-                ),
-                leak_sampled=probe(noisy_train, train_truth, noisy_test, truth),
-                original=ORIGINAL[latent.factor],
-            )
-        )
-    return tuple(reports)
 
 
 def _reconstruction(
     network: Network, images: NDArray[np.float32], codes: Codes
 ) -> dict[str, NDArray[np.float64]]:
-    """The scores of an image decoded from its posterior's mean, and from one sample."""
+    """The scores of images decoded from the posterior's mean, and from one sample; else nan."""
     # Seeded by the images' place, so that a run is always judged the same.
     random = np.random.default_rng(int(codes.group_id[0]))
-    sources = {"mean": codes.mean, "sampled": draw(codes.mean, codes.deviation, random)}
+    some, truth = codes.mean[::EVERY], images[::EVERY]
+    sources = {"mean": some, "sampled": draw(some, codes.deviation[::EVERY], random)}
     scores: dict[str, NDArray[Any]] = {}
     for source, code in sources.items():
         logits = decode(network, code)
         picture = expit(logits)
-        scores[f"{source}/mse"] = mse(picture, images)
-        scores[f"{source}/psnr"] = psnr(picture, images)
-        scores[f"{source}/ssim"] = ssim(picture, images)
-        scores[f"{source}/bce_above_floor"] = bce_above_floor(logits, images)
+        for name, found in {
+            "mse": mse(picture, truth),
+            "psnr": psnr(picture, truth),
+            "ssim": ssim(picture, truth),
+            "bce_above_floor": bce_above_floor(logits, truth),
+        }.items():
+            values = scores[f"{source}/{name}"] = np.full(len(images), np.nan)
+            values[::EVERY] = found
     return scores
 
 
 def _picture(codes: Codes, source: str) -> Picture:
-    means = {name: float(values.mean()) for name, values in codes.scores.items()}
+    means = {name: float(np.nanmean(values)) for name, values in codes.scores.items()}
     return Picture(
         means[f"{source}/mse"],
         means[f"{source}/psnr"],
         means[f"{source}/ssim"],
         means[f"{source}/bce_above_floor"],
     )
-
-
-def factor_table(report: Report) -> list[tuple[str, ...]]:
-    """The report on factors as rows of text, the first one a header; the original beside ours."""
-    names = [factor.factor for factor in report.factors]
-    rows: list[tuple[str, ...]] = [("", *names)]
-
-    def add(title: str, cells: list[str]) -> None:
-        rows.append((title, *cells))
-
-    factors = report.factors
-    add("Spearman of unit and truth", [f"{f.spearman:+.3f}" for f in factors])
-    add("Pearson", [f"{f.pearson:+.3f}" for f in factors])
-    add("  the original's", [f.original.correlation for f in factors])
-    add("correlation ratio eta\N{SUPERSCRIPT TWO}", [f"{f.correlation_ratio:.3f}" for f in factors])
-    add("read from the unit: mean error, degrees", [f"{f.degrees.mean:.1f}" for f in factors])
-    add("  the original's", [f.original.error for f in factors])
-    add("  RMS error", [f"{f.degrees.rms:.1f}" for f in factors])
-    add("  always the centre: mean error", [f"{f.degrees.centre_mean:.1f}" for f in factors])
-    add("  the original's", [f"{f.original.centre:.1f}" for f in factors])
-    for title, probes in (
-        ("read from z[3:], posterior means: R\N{SUPERSCRIPT TWO}", [f.leak_mean for f in factors]),
-        ("read from z[3:], sampled: R\N{SUPERSCRIPT TWO}", [f.leak_sampled for f in factors]),
-    ):
-        add(f"{title} linear / trees", [f"{p.ridge:.2f} / {p.trees:.2f}" for p in probes])
-    return rows
-
-
-def picture_table(report: Report) -> list[tuple[str, ...]]:
-    """The report on reconstructions as rows of text, the first one a header."""
-    return [
-        ("", "MSE", "PSNR, dB", "SSIM", "BCE above BCE(x, x), nats"),
-        *(
-            (title, f"{p.mse:.5f}", f"{p.psnr:.2f}", f"{p.ssim:.3f}", f"{p.bce_above_floor:.1f}")
-            for title, p in (
-                ("from posterior means", report.reconstruction),
-                ("from sampled codes", report.reconstruction_sampled),
-            )
-        ),
-        ("the original's (five images of one face)", "0.00220", "26.6", "", ""),
-    ]

@@ -6,17 +6,32 @@ from pathlib import Path
 import click
 
 from dcign.console import find
-from facegen.console import PATH, print_table, track
+from facegen.console import FACE_MODEL, PATH, print_table, track
+from facegen.errors import UserError
 
 
 @click.command("evaluate")
 @click.argument("run", type=PATH)
 @click.option("--json", "target", type=PATH, help="Also write the figures to this file.")
 @click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
-def command(run: Path, target: Path | None, data: Path | None) -> None:
+@click.option("--ceiling", type=PATH, help="A supervised run, to be redrawn with beside it.")
+@click.option("--baseline", type=PATH, help="A plain VAE's run, to be compared with.")
+@click.option("--quick", is_flag=True, help="10,000 test images, no MIG, DCI and the like.")
+@FACE_MODEL
+def command(
+    run: Path,
+    target: Path | None,
+    data: Path | None,
+    ceiling: Path | None,
+    baseline: Path | None,
+    quick: bool,
+    face_model: Path | None,
+) -> None:
     """Judge RUN, a folder in runs/ or elsewhere, on people it has never seen."""
     from dcign.calibration import dataset_of
-    from dcign.evaluate import evaluate, factor_table, picture_table
+    from dcign.evaluate import Extras, Sights, judge
+    from dcign.evaluation.studio import Studio
+    from dcign.evaluation.tables import tables
     from facegen.files import write_atomic
     from facegen.shards import Dataset
 
@@ -25,14 +40,35 @@ def command(run: Path, target: Path | None, data: Path | None) -> None:
     dataset = Dataset(data) if data else dataset_of(found)
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
-    report = evaluate(found, dataset, track)
+    studio, missing = None, ""
+    try:
+        studio = Studio.open(dataset, face_model)
+    except UserError as error:
+        # Named, it must be there; by default, what needs it is skipped.
+        if face_model:
+            raise
+        missing = str(error)
+    extras = Extras(
+        test_groups=500 if quick else None,
+        scores=not quick,
+        studio=studio,
+        no_studio=missing,
+        ceiling=find(ceiling) if ceiling else None,
+        baseline=find(baseline) if baseline else None,
+    )
+    report = judge(Sights.of(found, dataset, extras, track), extras)
     click.echo(f"{report.run} at step {report.step:,} on {report.data}")
-    print_table(factor_table(report))
-    print_table(picture_table(report))
+    told = "" if report.named_units else "; units assigned to factors by mutual information"
+    click.echo(f"method {report.method}, told {report.supervision}{told}")
+    for title, table in tables(report).items():
+        click.echo(f"\n{title}")
+        print_table(table)
     click.echo(
         f"{report.test_images:,} test images, read-outs fitted on {report.train_images:,} training "
         f"images. {report.protocol}"
     )
+    for line in report.skipped:
+        click.echo(f"skipped: {line}")
     if target:
         write_atomic(target, (json.dumps(report.to_json(), indent=1) + "\n").encode())
         click.echo(f"{target}: written")

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from dcign.metrics import Array
 
-FITTED = 3000
+FITTED = 2000
 """Images that the trees are fitted on, at most: more change the third decimal."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from dcign.metrics import Array
+from dcign.metrics import Array, Mask
 
 VOTES = 300
 """Batches for each factor, of which the first half fits the classifier."""
@@ -11,7 +11,7 @@ VOTES = 300
 BATCH = 64
 
 
-def factor_vae(codes: Array, factors: Array, group_id: NDArray[np.int32], live: Array) -> float:
+def factor_vae(codes: Array, factors: Array, group_id: NDArray[np.int32], live: Mask) -> float:
     """Accuracy of naming the factor that is held fixed from the unit that varies least, 0..1.
 
     group_id (image,): images of one group are not independent, and a batch takes one of each at

@@ -19,7 +19,7 @@ NEIGHBOURS = 50
 
 @dataclass(frozen=True)
 class ReadOut:
-    """How far a factor read from one unit is from the truth, in the factor's unit.
+    """How far a factor read from a code is from the truth, in the factor's unit.
 
     mean, rms: of the absolute error. centre_mean, centre_rms: of who always says the training mean.
     """
@@ -39,13 +39,25 @@ def read_out(
     """
     neighbours = max(1, min(NEIGHBOURS, len(train_code) // 10))
     model = KNeighborsRegressor(neighbours).fit(train_code[:, None], train_factor)
-    error = model.predict(test_code[:, None]) - test_factor
-    centre = train_factor.mean() - test_factor
+    return _errors(model.predict(test_code[:, None]), test_factor, train_factor.mean())
+
+
+def read_out_whole(
+    train_code: Array, train_factor: Array, test_code: Array, test_factor: Array
+) -> ReadOut:
+    """Reads a factor from all units, codes (image, unit), by gradient-boosted trees."""
+    with threadpool_limits(limits=1):
+        model = _trees().fit(train_code, train_factor)
+        return _errors(model.predict(test_code), test_factor, train_factor.mean())
+
+
+def _errors(answer: Array, truth: Array, centre: float) -> ReadOut:
+    error, alternative = answer - truth, centre - truth
     return ReadOut(
         mean=float(np.abs(error).mean()),
         rms=float(np.sqrt((error**2).mean())),
-        centre_mean=float(np.abs(centre).mean()),
-        centre_rms=float(np.sqrt((centre**2).mean())),
+        centre_mean=float(np.abs(alternative).mean()),
+        centre_rms=float(np.sqrt((alternative**2).mean())),
     )
 
 
@@ -66,11 +78,14 @@ def probe(train_code: Array, train_factor: Array, test_code: Array, test_factor:
     A scale-free probe reads tiny residues from posterior means: give it sampled codes too.
     """
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7)))
-    trees = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     # On a busy machine threads wait for each other at every leaf: fifty times slower than one.
     with threadpool_limits(limits=1):
         scores = [
             float(r2_score(test_factor, model.fit(train_code, train_factor).predict(test_code)))
-            for model in (ridge, trees)
+            for model in (ridge, _trees())
         ]
     return Probe(*scores)
+
+
+def _trees() -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(early_stopping=False, random_state=0)

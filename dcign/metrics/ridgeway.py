@@ -6,14 +6,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from dcign.metrics import Array
+from dcign.metrics import Array, Mask
 from dcign.metrics.information import binned, information, quantile_bins
 
 CLASSES = 10
 FITTED = 3000
 
 
-def modularity(codes: Array, factors: Array, live: Array) -> float:
+def modularity(codes: Array, factors: Array, live: Mask) -> float:
     """How far each unit knows one factor only, 0..1, mean over units.
 
     live (unit,): dead units do not count, neither for nor against.
@@ -27,7 +27,7 @@ def modularity(codes: Array, factors: Array, live: Array) -> float:
 
 
 def explicitness(
-    train: Array, train_factors: Array, test: Array, test_factors: Array, live: Array
+    train: Array, train_factors: Array, test: Array, test_factors: Array, live: Mask
 ) -> float:
     """How well a linear classifier finds each factor's tenth of its range, 0..1.
 

@@ -1,4 +1,4 @@
-"""Total-effect indices (Sobol 1993; Jansen's estimator): what moves a unit when one factor moves."""
+"""Total-effect indices (Sobol 1993, Jansen 1999): how far one factor alone moves a unit."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,0 +1,77 @@
+"""Each factor and its unit: how well the unit means it, and who else knows it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcign.codes import Codes
+from dcign.evaluation.original import ORIGINAL, Original
+from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
+from dcign.metrics.probes import Probe, ReadOut, probe, read_out, read_out_whole
+from facegen.latents import LATENTS
+
+COEFFICIENTS = 6
+"""Identity coefficients whose trace in the factors' units is looked for: the head's traits."""
+
+
+@dataclass(frozen=True)
+class FactorReport:
+    """One factor, its unit, and what the intrinsic code still knows of it.
+
+    factor: its name; unit: index of the code's unit that should hold it.
+    correlation_ratio, monotonicity: see dcign.metrics.correlation.
+    degrees, degrees_whole: errors of reading the factor from its unit, and from the whole code.
+    leak_mean, leak_sampled: probes of all units that are no factor's, on posterior means and on
+        sampled codes.
+    """
+
+    factor: str
+    unit: int
+    spearman: float
+    pearson: float
+    correlation_ratio: float
+    monotonicity: float
+    degrees: ReadOut
+    degrees_whole: ReadOut
+    leak_mean: Probe
+    leak_sampled: Probe
+    original: Original
+
+
+def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[FactorReport, ...]:
+    """One report for each scalar factor; units: whose is which."""
+    rest = np.setdiff1d(np.arange(train.mean.shape[1]), units)
+    noisy_train, noisy_test = train.sampled(0)[:, rest], test.sampled(1)[:, rest]
+    reports = []
+    for place, (latent, unit) in enumerate(zip(LATENTS, units, strict=True)):
+        code, truth = test.mean[:, unit], test.labels[:, place]
+        known = train.labels[:, place]
+        reports.append(
+            FactorReport(
+                factor=latent.factor,
+                unit=unit,
+                spearman=spearman(code, truth),
+                pearson=pearson(code, truth),
+                correlation_ratio=correlation_ratio(code, truth),
+                monotonicity=monotonicity(code, truth),
+                degrees=read_out(train.mean[:, unit], known, code, truth),
+                degrees_whole=read_out_whole(train.mean, known, test.mean, truth),
+                leak_mean=probe(train.mean[:, rest], known, test.mean[:, rest], truth),
+                leak_sampled=probe(noisy_train, known, noisy_test, truth),
+                original=ORIGINAL[latent.factor],
+            )
+        )
+    return tuple(reports)
+
+
+def identity_in_units(train: Codes, test: Codes, units: tuple[int, ...]) -> Probe:
+    """What the factors' units know of who it is: mean R^2 of the first identity coefficients."""
+    probes = [
+        probe(train.mean[:, units], known, test.mean[:, units], truth)
+        for known, truth in zip(
+            train.identity.T[:COEFFICIENTS], test.identity.T[:COEFFICIENTS], strict=True
+        )
+    ]
+    return Probe(
+        *(float(np.mean(x)) for x in ([p.ridge for p in probes], [p.trees for p in probes]))
+    )

@@ -1,0 +1,73 @@
+"""A run that has seen a data set: the codes that everything else is judged on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from dcign.checkpoint import Run
+from dcign.codes import SAMPLE_GROUPS, Codes, Score, Track, decode, encode, posterior, some_groups
+from dcign.data import network_input
+from dcign.metrics.information import assign_units
+from facegen.latents import LATENTS
+from facegen.shards import Dataset
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run and its codes of a data set.
+
+    train: of a sample of the training split, on which whatever is fitted is fitted.
+    test: of people who are in no training image.
+    units: the unit of each scalar factor, in the order of facegen.latents.LATENTS; the other units
+        are the intrinsic code.
+    """
+
+    run: Run
+    dataset: Dataset
+    train: Codes
+    test: Codes
+    units: tuple[int, ...]
+
+    @property
+    def rest(self) -> NDArray[np.int64]:
+        """The units of the intrinsic code."""
+        return np.setdiff1d(np.arange(self.train.mean.shape[1]), self.units)
+
+    def images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Gray bytes (image, height, width) as the network reads them, 0..1."""
+        size = self.run.network.config.image_size
+        read: NDArray[np.float32] = network_input(torch.from_numpy(pixels), size).numpy()
+        return read
+
+    def codes(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Posterior means (image, unit) of images as the network reads them."""
+        return posterior(self.run.network, images)[0]
+
+    def pictures(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the network draws of codes (image, unit), 0..1."""
+        drawn: NDArray[np.float32] = expit(decode(self.run.network, codes))
+        return drawn
+
+
+def see(
+    run: Run,
+    dataset: Dataset,
+    track: Track,
+    score: Score = lambda *_: {},
+    test_groups: int | None = None,
+) -> Seen:
+    """Encodes a data set; test_groups limits the mini-batches of the test split (None: all).
+
+    Methods that know which unit is whose keep it; others get their units by the best assignment of
+    mutual information on the training split. Raises UserError when the data set does not fit.
+    """
+    groups = some_groups(dataset, "train", SAMPLE_GROUPS)
+    train = encode(run.network, dataset, "train", groups, lambda *_: {}, track)
+    judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
+    test = encode(run.network, dataset, "test", judged, score, track)
+    named = tuple(range(len(LATENTS)))
+    units = named if run.config.method.named else assign_units(train.mean, train.labels)
+    return Seen(run, dataset, train, test, units)

@@ -1,0 +1,85 @@
+"""The renderer that made a data set, for scenes that are not in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegen.errors import UserError
+from facegen.latents import LABELS, LATENTS, draw_identity, draw_scalar
+from facegen.morphable import load
+from facegen.render import Renderer, RenderSettings
+from facegen.shards import Dataset
+
+PEOPLE, VIEWS = 100, 4
+"""People to be told apart, and pictures of each, all under another pose and light."""
+
+_SPLIT = "evaluation"
+"""Its people are in no data set: no split has this name."""
+
+Render = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.uint8]]
+"""Labels (image, latent), columns as facegen.latents.LABELS, and identities to gray pictures."""
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Pictures with their truth, rendered at the data set's size.
+
+    labels (image, latent), identity (image, coefficient), person (image,), images (image, h, w).
+    """
+
+    labels: NDArray[np.float32]
+    identity: NDArray[np.float32]
+    person: NDArray[np.int64]
+    images: NDArray[np.uint8]
+
+
+class Studio:
+    """Renders scenes as a data set's were, and keeps those that every run is asked about."""
+
+    def __init__(self, render: Render, identity_size: int) -> None:
+        self.render = render
+        self.identity_size = identity_size
+
+    @classmethod
+    def open(cls, dataset: Dataset, face_model: Path | None = None) -> "Studio":
+        """Raise UserError when the face model that made the data set is not there."""
+        model = load(face_model)
+        made_with = dataset.manifest.header
+        if model.fingerprint != made_with.fingerprint:
+            raise UserError(
+                f"{dataset.path}: made with the face model {made_with.face_model!r} "
+                f"({made_with.fingerprint}), and this is {model.name!r} ({model.fingerprint}); "
+                "name the right one with --face-model"
+            )
+        shadows: Any = dataset.config.get("shadows", True)
+        settings = RenderSettings(size=dataset.size, shadows=bool(shadows))
+        return cls(Renderer(model, settings).images, model.identity_size)
+
+    @cached_property
+    def crowd(self) -> Scenes:
+        """VIEWS pictures of each of PEOPLE unseen people, each of an unseen pose and light."""
+        person = np.repeat(np.arange(PEOPLE), VIEWS)
+        faces = [draw_identity(self.identity_size, 0, _SPLIT, i) for i in range(PEOPLE)]
+        labels = np.array(
+            [[draw_scalar(x, 0, _SPLIT, i) for x in LATENTS] for i in range(len(person))],
+            np.float32,
+        )
+        assert labels.shape[1] == len(LABELS)
+        identity = np.stack(faces)[person]
+        return Scenes(labels, identity, person, self.render(labels, identity))
+
+    @cached_property
+    def exchanged(self) -> Scenes:
+        """Each person's first identity under the pose and light of the next person's second view.
+
+        (PEOPLE,) in the order of people: the truth of a swap.
+        """
+        labels = np.roll(self.crowd.labels[1::VIEWS], -1, axis=0)
+        identity = self.crowd.identity[::VIEWS]
+        images = self.render(labels, identity)
+        return Scenes(labels, identity, np.arange(PEOPLE), images)
