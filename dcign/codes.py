@@ -98,9 +98,14 @@ def check_readable(network: Network, dataset: Dataset, split: str) -> None:
 
 
 def some_groups(dataset: Dataset, split: str, count: int) -> NDArray[np.int64]:
-    """Up to count mini-batches of a split, drawn without replacement, always the same ones."""
-    order = np.random.default_rng(0).permutation(dataset.group_count(split))
-    return np.sort(order[:count])
+    """Up to count mini-batches of a split, all kinds as often, always the same ones."""
+    kinds = dataset.factor_ids(split)
+    order = np.random.default_rng(0).permutation(len(kinds))
+    turn = np.empty(len(kinds), np.int64)
+    for kind in np.unique(kinds):
+        of_kind = kinds[order] == kind
+        turn[of_kind] = np.arange(of_kind.sum())
+    return np.sort(order[np.argsort(turn, kind="stable")[:count]])
 
 
 def draw(

@@ -10,14 +10,13 @@ from scipy.special import expit
 from dcign.checkpoint import Run
 from dcign.codes import Codes, Track, decode, draw, untracked
 from dcign.evaluation.effects import Effects, Steadiness, effects, steadiness
-from dcign.evaluation.factors import FactorReport, factor_reports, identity_in_units
+from dcign.evaluation.factors import FactorReport, Trace, factor_reports, identity_in_units
 from dcign.evaluation.recognition import recognition
 from dcign.evaluation.redrawing import Distance, Redrawing, redraw, tasks
 from dcign.evaluation.scores import Scores, score
 from dcign.evaluation.seen import Seen, see
 from dcign.evaluation.studio import Studio
 from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
-from dcign.metrics.probes import Probe
 from dcign.metrics.verification import Recognition
 from dcign.models.network import Network
 from facegen.errors import UserError
@@ -73,7 +72,7 @@ class Report:
     factors: tuple[FactorReport, ...]
     effects: Effects
     steadiness: tuple[Steadiness, ...]
-    identity_in_units: Probe
+    identity_in_units: Trace
     redrawing: tuple[Redrawing, ...]
     recognition: dict[str, Recognition]
     scores: Scores | None

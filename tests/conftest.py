@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from fakes import generation, make_dataset
 
+from dcign.checkpoint import Run, load_run
 from facegen.morphable import DEFAULT_MODEL, MorphableModel, load
+from facegen.shards import Dataset
+from runs import SIZE, save_run
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,24 @@ def face_model() -> MorphableModel:
     if not DEFAULT_MODEL.is_file():
         pytest.skip(f"no {DEFAULT_MODEL}; run `make model`")
     return load()
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """A data set of 40 + 8 mini-batches at 16x16 from the fake renderer; not to be written to."""
+    folder = tmp_path_factory.mktemp("blobs") / "faces"
+    make_dataset(folder, size=SIZE, groups=(40, 8))
+    return Dataset(folder)
+
+
+@pytest.fixture
+def run(tmp_path: Path, blobs: Dataset) -> Run:
+    """An untrained run in runs/one."""
+    return load_run(save_run(tmp_path / "runs" / "one", blobs))
+
+
+@pytest.fixture
+def here(run: Run, tmp_path, monkeypatch):
+    """A folder with a run in it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -75,14 +75,20 @@ def generation(out: Path, config: GenerateConfig = CONFIG, workers: int = 2) -> 
     return Generation(config, out, None, workers, open_fake)
 
 
-def make_groups(split: str, first: int, count: int, size: int = 16, seed: int = 0) -> Groups:
+def make_groups(
+    split: str,
+    first: int,
+    count: int,
+    size: int = 16,
+    seed: int = 0,
+    renderer: type[FakeRenderer] = FakeRenderer,
+) -> Groups:
     """Mini-batches [first, first + count) of a split, as a data set would hold them."""
     batches = [
         mini_batch(split, seed, g, Variables(IDENTITY_SIZE)) for g in range(first, first + count)
     ]
-    renderer = FakeRenderer(size)
     return Groups(
-        images=np.stack([renderer.images(b.labels, b.identity) for b in batches]),
+        images=np.stack([renderer(size).images(b.labels, b.identity) for b in batches]),
         labels=np.stack([b.labels for b in batches]),
         factor_id=np.array([FACTORS.index(b.factor) for b in batches], dtype=np.uint8),
         group_id=np.arange(first, first + count, dtype=np.int32),
@@ -112,6 +118,7 @@ def make_dataset(
     per_shard: int = 5,
     seed: int = 0,
     compression: str = "none",
+    renderer: type[FakeRenderer] = FakeRenderer,
 ) -> Manifest:
     """Write a whole data set; groups counts the mini-batches of the training and test splits."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +127,7 @@ def make_dataset(
     for split, total in zip(SPLITS, groups, strict=True):
         for number, first in enumerate(range(0, total, per_shard)):
             slot = Slot(split, number, first, min(per_shard, total - first))
-            made = make_groups(split, first, slot.groups, size, seed)
+            made = make_groups(split, first, slot.groups, size, seed, renderer)
             entries.append(write_shard(folder, header, slot, made, compression))
     return write_manifest(folder, header, entries)
 

@@ -3,11 +3,23 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.preprocessing import StandardScaler
 
 from dcign.codes import Codes
 from dcign.evaluation.original import ORIGINAL, Original
 from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
-from dcign.metrics.probes import Probe, ReadOut, probe, read_out, read_out_whole
+from dcign.metrics.probes import (
+    RIDGES,
+    Probe,
+    ReadOut,
+    neighbour_count,
+    probe,
+    read_out,
+    read_out_whole,
+)
 from facegen.latents import LATENTS
 
 COEFFICIENTS = 6
@@ -64,14 +76,25 @@ def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[F
     return tuple(reports)
 
 
-def identity_in_units(train: Codes, test: Codes, units: tuple[int, ...]) -> Probe:
-    """What the factors' units know of who it is: mean R^2 of the first identity coefficients."""
-    probes = [
-        probe(train.mean[:, units], known, test.mean[:, units], truth)
-        for known, truth in zip(
-            train.identity.T[:COEFFICIENTS], test.identity.T[:COEFFICIENTS], strict=True
-        )
+@dataclass(frozen=True)
+class Trace:
+    """What the factors' units know of who it is: held-out R^2, mean over the first coefficients.
+
+    linear: by ridge regression. neighbours: by nearest neighbours, whatever the relation.
+    """
+
+    linear: float
+    neighbours: float
+
+
+def identity_in_units(train: Codes, test: Codes, units: tuple[int, ...]) -> Trace:
+    """Reads the first COEFFICIENTS identity coefficients from the factors' units."""
+    known, truth = train.identity[:, :COEFFICIENTS], test.identity[:, :COEFFICIENTS]
+    scale = StandardScaler().fit(train.mean[:, units])
+    codes, judged = (scale.transform(x.mean[:, units]) for x in (train, test))
+    neighbours = KNeighborsRegressor(neighbour_count(len(codes)))
+    fits = [
+        float(r2_score(truth, model.fit(codes, known).predict(judged)))
+        for model in (RidgeCV(RIDGES), neighbours)
     ]
-    return Probe(
-        *(float(np.mean(x)) for x in ([p.ridge for p in probes], [p.trees for p in probes]))
-    )
+    return Trace(*fits)

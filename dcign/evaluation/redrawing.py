@@ -138,8 +138,14 @@ def _within_mini_batches(seen: Seen, place: int) -> Task:
     values = codes.labels[target]
     apart = np.abs(values[:, place, None] - codes.labels[:, place])
     apart[codes.group_id[target][:, None] == codes.group_id] = np.inf
-    pictures = [_read(seen, rows) for rows in (source, target, apart.argmin(1))]
-    return Task(LATENTS[place].factor, (place,), *pictures, values)
+    return Task(
+        name=LATENTS[place].factor,
+        factors=(place,),
+        source=_read(seen, source),
+        target=_read(seen, target),
+        donor=_read(seen, apart.argmin(1)),
+        values=values,
+    )
 
 
 def _read(seen: Seen, rows: NDArray[np.integer]) -> NDArray[np.float32]:

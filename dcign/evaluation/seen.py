@@ -8,10 +8,21 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from dcign.checkpoint import Run
-from dcign.codes import SAMPLE_GROUPS, Codes, Score, Track, decode, encode, posterior, some_groups
+from dcign.codes import (
+    SAMPLE_GROUPS,
+    Codes,
+    Score,
+    Track,
+    check_readable,
+    decode,
+    encode,
+    posterior,
+    some_groups,
+)
 from dcign.data import network_input
 from dcign.metrics.information import assign_units
-from facegen.latents import LATENTS
+from facegen.errors import UserError
+from facegen.latents import FACTORS, LATENTS
 from facegen.shards import Dataset
 
 
@@ -64,6 +75,13 @@ def see(
     Methods that know which unit is whose keep it; others get their units by the best assignment of
     mutual information on the training split. Raises UserError when the data set does not fit.
     """
+    check_readable(run.network, dataset, "test")
+    kinds = dataset.factor_ids("test")
+    for kind, name in enumerate(FACTORS):
+        if (kinds == kind).sum() == 0:
+            raise UserError(
+                f"{dataset.path}: no test images in which the {name} varies; generate more"
+            )
     groups = some_groups(dataset, "train", SAMPLE_GROUPS)
     train = encode(run.network, dataset, "train", groups, lambda *_: {}, track)
     judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))

@@ -61,7 +61,10 @@ def factor_table(report: Report) -> Table:
     ):
         cells = (f"{p.ridge:.2f} / {p.trees:.2f}" for p in probes)
         add(f"leaked to the other units, {title}: R{SQUARED} linear / trees", *cells)
-    add("cosine of the other units, range's ends and middle", *(f"{s.ends:.2f}" for s in steady))
+    add(
+        "cosine of the other units with the frontal ones, at the ends",
+        *(f"{s.ends:.2f}" for s in steady),
+    )
     add("  the original's", FRONTAL_COSINE, *("" for _ in steady[1:]))
     add("  of two people", *(f"{s.people:.2f}" for s in steady))
     return rows
@@ -114,11 +117,11 @@ def recognition_table(report: Report) -> Table:
 def score_table(report: Report) -> Table:
     """The field's scores."""
     rows: Table = [("", "score", "note")]
-    probe = report.identity_in_units
+    trace = report.identity_in_units
     rows.append(
         (
-            f"identity in the factors' units: R{SQUARED} linear / trees",
-            f"{probe.ridge:.2f} / {probe.trees:.2f}",
+            f"identity in the factors' units: R{SQUARED} linear / neighbours",
+            f"{trace.linear:.2f} / {trace.neighbours:.2f}",
             "of the first six identity coefficients",
         )
     )

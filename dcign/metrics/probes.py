@@ -16,6 +16,9 @@ from dcign.metrics import Array
 NEIGHBOURS = 50
 """Training images that vote on a factor's value; fewer, if there are not ten times as many."""
 
+RIDGES = np.logspace(-2, 4, 7)
+"""Strengths of ridge regression to choose from, by leaving one image out."""
+
 
 @dataclass(frozen=True)
 class ReadOut:
@@ -37,9 +40,15 @@ def read_out(
 
     No shape of the relation is assumed; where the unit folds, as |f| does, it answers the average.
     """
-    neighbours = max(1, min(NEIGHBOURS, len(train_code) // 10))
-    model = KNeighborsRegressor(neighbours).fit(train_code[:, None], train_factor)
+    model = KNeighborsRegressor(neighbour_count(len(train_code))).fit(
+        train_code[:, None], train_factor
+    )
     return _errors(model.predict(test_code[:, None]), test_factor, train_factor.mean())
+
+
+def neighbour_count(images: int) -> int:
+    """How many training images vote, of so many."""
+    return max(1, min(NEIGHBOURS, images // 10))
 
 
 def read_out_whole(
@@ -77,7 +86,7 @@ def probe(train_code: Array, train_factor: Array, test_code: Array, test_factor:
 
     A scale-free probe reads tiny residues from posterior means: give it sampled codes too.
     """
-    ridge = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 4, 7)))
+    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES))
     # On a busy machine threads wait for each other at every leaf: fifty times slower than one.
     with threadpool_limits(limits=1):
         scores = [
