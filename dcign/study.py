@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from PIL import Image
 
-from dcign.assignment import Assigned, best_order
 from dcign.board import trim
 from dcign.checkpoint import Run, load_run
 from dcign.codes import Codes, encode, some_groups
 from dcign.config import TrainConfig
-from dcign.evaluate import evaluate
-from dcign.metrics import spearman
+from dcign.evaluate import Extras, evaluate
+from dcign.metrics.correlation import spearman
+from dcign.metrics.information import assign_units
 from dcign.plot import draw_curves
 from dcign.train import Record, Training
 from facegen.files import write_atomic
@@ -36,6 +36,9 @@ POINTS = 10
 
 GLANCE = 60
 """Mini-batches of each split that such a judgement takes."""
+
+JUDGED = 500
+"""Mini-batches of the test split that the judgement of a finished training takes."""
 
 Figures = dict[str, Any]
 
@@ -119,16 +122,20 @@ class Study:
     def _glance(self, work: Training) -> list[float]:
         """|Spearman| of each factor's unit on a few unseen mini-batches."""
         run = Run(work.network, work.config, work.step, work.folder, "", "")
-        test = self._codes(self._assigned(run), "test")
+        test, units = self._codes(run, "test"), tuple(range(len(LATENTS)))
+        if not run.config.method.named:
+            train = self._codes(run, "train")
+            units = assign_units(train.mean, train.labels)
         return [
-            abs(spearman(test.mean[:, unit], test.labels[:, unit])) for unit in range(len(LATENTS))
+            abs(spearman(test.mean[:, unit], test.labels[:, factor]))
+            for factor, unit in enumerate(units)
         ]
 
     def judge(self, job: Job) -> Figures:
         """Evaluate a finished training, and keep the figures in its folder."""
         run = load_run(job.folder)
         run.network.to(self.device)
-        report = evaluate(self._assigned(run), self.dataset)
+        report = evaluate(run, self.dataset, Extras(test_groups=JUDGED))
         curve = job.curve()
         figures = {
             "variant": job.variant,
@@ -144,12 +151,6 @@ class Study:
     def _codes(self, run: Run, split: str) -> Codes:
         groups = some_groups(self.dataset, split, GLANCE)
         return encode(run.network, self.dataset, split, groups, lambda *_: {})
-
-    def _assigned(self, run: Run) -> Run:
-        """The run; if its method was not told whose unit is whose, with the units in order."""
-        if run.config.method.named:
-            return run
-        return replace(run, network=Assigned(run.network, best_order(self._codes(run, "train"))))
 
 
 COLUMNS = (

@@ -1,4 +1,4 @@
-"""Studies: units found for those who have no names, ladders of single changes, tables, resuming."""
+"""Studies: ladders of single changes, tables, resuming."""
 
 import itertools
 import json
@@ -14,69 +14,10 @@ from trainings import TINY
 
 import cli
 from dcign import methods, variants
-from dcign.assignment import Assigned, best_order, mutual_information
-from dcign.codes import Codes
 from dcign.config import TrainConfig
-from dcign.models.network import Network
 from dcign.plot import draw_curves
 from dcign.study import Study, markdown, table
 from facegen.shards import Dataset
-
-
-def codes(mean: np.ndarray, labels: np.ndarray) -> Codes:
-    nothing = np.zeros(len(mean))
-    return Codes(
-        mean.astype(np.float32),
-        np.ones_like(mean, dtype=np.float32),
-        labels.astype(np.float32),
-        nothing.astype(np.uint8),
-        nothing.astype(np.int32),
-        {},
-    )
-
-
-# ---- whose unit is whose -------------------------------------------------------------------------
-
-
-def test_units_are_found_where_they_are() -> None:
-    """Bent, folded and noisy ones too; two factors never get one unit."""
-    random = np.random.default_rng(0)
-    labels = random.uniform(-1, 1, (4000, 3))
-    mean = random.normal(size=(4000, 6))
-    mean[:, 4] = labels[:, 0] ** 3
-    mean[:, 1] = np.abs(labels[:, 1])
-    mean[:, 5] = labels[:, 2] + 0.1 * mean[:, 5]
-    mean[:, 0] = labels[:, 2] + 0.3 * mean[:, 0]
-    order = best_order(codes(mean, labels))
-    assert order[:3].tolist() == [4, 1, 5]
-    assert sorted(order) == list(range(6))
-
-
-def test_mutual_information() -> None:
-    """Log 20 of 20 bins for a unit that is the factor, about 0 for noise, 0 for a dead one."""
-    random = np.random.default_rng(0)
-    labels = random.uniform(-1, 1, (20_000, 1))
-    units = np.concatenate([np.exp(labels), random.normal(size=labels.shape), 0 * labels], axis=1)
-    same, noise, dead = mutual_information(units, labels)[:, 0]
-    assert same == pytest.approx(np.log(20), rel=1e-3)
-    assert 0 < noise < 0.02
-    assert dead == pytest.approx(0, abs=1e-12)
-
-
-def test_another_order_is_the_same_network() -> None:
-    torch.manual_seed(0)
-    network = Network(replace(TINY.network, modulated=True)).eval()
-    for modulation in network.decoder.modulation:
-        torch.nn.init.normal_(modulation.linear.weight)
-    order = np.array([4, 0, 7, 1, 2, 3, 5, 6])
-    turned = Assigned(network, order)
-    image = torch.rand(2, 3, 16, 16)
-    with torch.no_grad():
-        plain, other = network.encode(image), turned.encode(image)
-        assert torch.equal(other.mean, plain.mean[..., order])
-        assert torch.equal(other.log_variance, plain.log_variance[..., order])
-        torch.testing.assert_close(turned.decode(other.mean), network.decode(plain.mean))
-
 
 # ---- what is compared ----------------------------------------------------------------------------
 
