@@ -1,4 +1,4 @@
-"""face-model: build face models."""
+"""face-model: build, describe and draw face models."""
 
 from pathlib import Path
 
@@ -6,10 +6,22 @@ import click
 
 from facegen.console import PATH
 
+_FORMATS = """
+\b
+PATH is any of these, told apart by content:
+  the default head                     data/head.h5, from `make model`
+  ICT-FaceKit light (MIT)              a clone, or its folder FaceXModel
+  Basel Face Model 2009                01_MorphableModel.mat
+  Basel Face Model 2017, 2019          model2017-1_*.h5, model2019_*.h5
+  FLAME 2020, 2023, 2023 Open          the .pkl, or an .npz of it
+  GNM Head (Apache-2.0)                gnm_head.npz
+  Surrey Face Model, eos               .bin, versions 1 to 4
+"""
+
 
 @click.group("face-model")
 def command() -> None:
-    """Build the face models that data sets are rendered from."""
+    """Build, describe and draw the face models that data sets are rendered from."""
 
 
 @command.command()
@@ -26,3 +38,32 @@ def build(wheel: Path, out: Path) -> None:
     build_head(wheel, partial)
     os.replace(partial, out)
     click.echo(f"{out}: written")
+
+
+@command.command(epilog=_FORMATS)
+@click.argument("path", type=PATH)
+def info(path: Path) -> None:
+    """Say what the face model PATH holds, as its own format has it."""
+    from facegen.morphable.formats import read
+    from facegen.morphable.summary import summarise
+
+    click.echo(summarise(path, read(path)))
+
+
+@command.command(epilog=_FORMATS)
+@click.argument("path", type=PATH)
+@click.option("--out", type=PATH, help="PNG file.  [default: the model's name, -modes.png]")
+def sheet(path: Path, out: Path | None) -> None:
+    """Draw what modes and expressions of the face model PATH do, at -2, 0 and +2 sd."""
+    import io
+
+    from facegen.files import write_atomic
+    from facegen.model_sheet import model_sheet
+    from facegen.morphable import load
+
+    model = load(path)
+    png = io.BytesIO()
+    model_sheet(model).save(png, format="PNG", optimize=True)
+    target = out or Path(f"{model.name}-modes.png")
+    write_atomic(target, png.getvalue())
+    click.echo(f"{target}: written")
