@@ -10,6 +10,7 @@ from facegen.raster import rasterize
 _DIRECTIONS = 256
 _SAMPLES = 512
 _BIAS_MM = 1.5
+_TEETH_SKY = 0.6
 
 
 def ambient_occlusion(vertices: Tensor, normals: Tensor, faces: Tensor) -> NDArray[np.float32]:
@@ -30,6 +31,11 @@ def ambient_occlusion(vertices: Tensor, normals: Tensor, faces: Tensor) -> NDArr
         weight += sky
         open_sky += sky * ~hidden
     return (open_sky / weight.clamp(min=1e-6)).numpy().astype(np.float32)
+
+
+def lit_teeth(occlusion: NDArray[np.float32], teeth: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Occlusion (vertex,), but some light on the teeth: they are only seen when the mouth opens."""
+    return np.asarray(np.maximum(occlusion, _TEETH_SKY * teeth), dtype=np.float32)
 
 
 def sees(

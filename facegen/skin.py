@@ -16,7 +16,7 @@ _HAEMOGLOBIN = (0.18, 1.00, 0.80)
 _SCLERA = (0.80, 0.77, 0.74)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
-_TEETH = (0.70, 0.62, 0.50)
+_TEETH = (0.80, 0.72, 0.60)
 
 
 def paint(anatomy: Anatomy, person: Appearance) -> Tensor:

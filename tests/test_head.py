@@ -11,6 +11,7 @@ from facegen.errors import UserError
 from facegen.latents import draw_identity
 from facegen.morphable import load
 from facegen.morphable.loaders.head import save
+from facegen.raster import rasterize
 from facegen.traits import TRAITS, age_years, ancestry_weights, masculinity
 
 
@@ -28,8 +29,9 @@ def test_size_and_frame(head) -> None:
 
 
 def test_every_border_is_hidden(head) -> None:
-    """Each edge has two faces, but for the eyes' backs and the lids' inner rims behind them."""
-    sides = np.concatenate([head.faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
+    """Each edge has two faces, but for the eyes' backs, the lids' inner rims, the teeth's roots."""
+    faces = head.faces[head.fields["teeth"][head.faces].max(axis=1) == 0]
+    sides = np.concatenate([faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
     both = {tuple(side) for side in sides}
     assert len(both) == len(sides), "no side is used twice: the winding is consistent"
     border = np.array([side for side in both if side[::-1] not in both])
@@ -102,6 +104,21 @@ def test_a_bad_file_is_one_clear_line(head, tmp_path: Path, damage: str) -> None
     with pytest.raises(UserError, match=r"head\.h5.*make model") as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_teeth_show_when_the_mouth_opens(head) -> None:
+    """In quarters of a square mm from the front; lips at rest may leave a slit, as lips do."""
+    teeth = head.fields["teeth"] > 0.5
+    front = head.faces[(head.mean[head.faces, 2] > 20).any(axis=1)]
+    jaw = head.expression_basis[head.expression_names.index("jawOpen")]
+    people = np.stack([draw_identity(head.identity_size, 0, "train", i) for i in range(60)])
+    shut = head.vertices(people[:, : len(head.basis)])
+    for heads, least, most in ((shut, 0, 100), (shut[:10] + jaw, 300, 4000)):
+        for vertices in heads:
+            place = torch.from_numpy(vertices * [1.0, -1.0, -1.0] + [70.0, 40.0, 500.0]).float()
+            seen = rasterize(2 * place[None], torch.from_numpy(front), 280, 280).face_id[0].numpy()
+            shown = teeth[front[seen[seen >= 0]]].any(axis=1).sum()
+            assert least <= shown <= most
 
 
 def test_expressions_move_what_they_name(head) -> None:

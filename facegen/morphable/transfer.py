@@ -15,9 +15,9 @@ from facegen.morphable.eyes import CONVERGENCE, eyeball, follow, measure
 from facegen.morphable.model import Albedo, MorphableModel
 from facegen.morphable.register import Target, register
 from facegen.morphable.surface import nearest_on_surface, vertex_normals
-from facegen.occlusion import ambient_occlusion
+from facegen.occlusion import ambient_occlusion, lit_teeth
 
-_VERSION = "1"
+_VERSION = "3"
 """Of this file's results in the cache."""
 
 _EYES = {"left_eye": -CONVERGENCE, "right_eye": CONVERGENCE}
@@ -113,7 +113,9 @@ def _twins(model: MorphableModel, head: MorphableModel) -> Arrays:
 
     # Without eyeballs of its own a model's skin runs across the eye, and the eyes are painted on.
     ours = head.fields["eye_angle"] >= 0
-    seen = ~ours if centres is not None else _outside(head)
+    # Teeth and tongue come after the eyes.
+    before = np.arange(len(ours)) < ours.argmax()
+    seen = before if centres is not None else _outside(head)
     faces = head.faces[seen[head.faces].all(axis=1)]
     twin = nearest_on_surface(mean, normals, moved, faces)
     canonical = twin.read(head.mean)
@@ -124,13 +126,20 @@ def _twins(model: MorphableModel, head: MorphableModel) -> Arrays:
             twins = np.flatnonzero(ours & (side * head.mean[:, 0] > 0))
             canonical[marked[name]] = head.mean[twins]
             fields["eye_angle"][marked[name]] = head.fields["eye_angle"][twins]
+    for side in (1, -1):
+        # A mask with holes for eyes: the skin nearest to each stands for it, as what is seen of it
+        # last, so that whoever asks where the eyes are gets an answer.
+        if not ((fields["eye_angle"] >= 0) & (side * canonical[:, 0] > 0)).any():
+            pupil = head.mean[(head.fields["eye_angle"] == 0) & (side * head.mean[:, 0] > 0)][0]
+            fields["eye_angle"][np.linalg.norm(canonical - pupil, axis=1).argmin()] = 85.0
     for name in ("lips", "ears", "eyelids", "inside_mouth", "neckline"):
         fields[name] = np.where(inside, 0.0, fields[name])
-    fields["inside_mouth"] = np.where(marked["mouth"], 1.0, fields["inside_mouth"])
+    inner = marked["mouth"] | marked["teeth"]
+    fields["inside_mouth"] = np.where(inner, 1.0, fields["inside_mouth"])
     fields["teeth"] = marked["teeth"].astype(np.float64)
     points, outward = torch.from_numpy(mean).float(), torch.from_numpy(normals).float()
     occlusion = ambient_occlusion(points, outward, torch.from_numpy(model.faces))
-    fields["occlusion"] = occlusion.astype(np.float64)
+    fields["occlusion"] = lit_teeth(occlusion, fields["teeth"]).astype(np.float64)
     front = head.fields["face"] > 0.5
     return {
         "canonical": canonical.astype(np.float32),

@@ -1,0 +1,71 @@
+"""The commands face-model info and face-model sheet."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from foreign_models import random_shape, write_bfm2017, write_gnm
+from PIL import Image
+
+from cli import cli
+from facegen import model_sheet
+from facegen.morphable import MorphableModel
+from facegen.morphable.loaders.head import save
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(cli, ["face-model", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_info_says_what_is_in_the_file(tmp_path: Path) -> None:
+    shape = random_shape(modes=4)
+    shape.modes[:] = 0
+    shape.modes[:, 0, 0] = (3.0, 2.0, 1.0, np.sqrt(2.0))
+    path = tmp_path / "model2019_face12.h5"
+    write_bfm2017(path, shape)
+    text = run("info", path)
+    low, high = shape.mean[:, 1].min(), shape.mean[:, 1].max()
+    for part in (
+        "bfm-2019-9", "research only", "9 vertices, 4 triangles", f"y {low:.0f} to {high:.0f}",
+        "identity: 4 modes, pc_1 pc_2 pc_3 pc_4", "1: 56 %, 4: 100 %",
+        "expressions: 3 (coefficients N(0, 1))", "albedo: its own, srgb, 4 modes",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_info_names_parts_and_expressions(tmp_path: Path) -> None:
+    shape = random_shape()
+    write_gnm(
+        tmp_path / "gnm_head.npz", shape, {"teeth": np.array([1, 2]), "tongue": np.array([3])}
+    )
+    text = run("info", tmp_path / "gnm_head.npz")
+    assert "Apache-2.0" in text and "lower_face_2" in text
+    assert "mouth 1, teeth 2" in text and "albedo: none" in text
+
+
+def test_the_sheet_shows_every_mode_moving(
+    head: MorphableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_sheet, "_MODES", 2)
+    monkeypatch.setattr(model_sheet, "_EXPRESSIONS", 1)
+    save(head, tmp_path / "head.h5")
+    run("sheet", tmp_path / "head.h5", "--out", tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("L"), dtype=int)
+    side = 128
+    top = sheet.shape[0] - model_sheet.MARGIN - side - 11
+    steps = [
+        sheet[top : top + side, left : left + side]
+        for left in range(model_sheet.MARGIN, sheet.shape[1] - side, side + 2)
+    ]
+    assert np.abs(steps[0] - steps[2]).max() > 40 and np.abs(steps[0] - steps[1]).max() > 20
+
+
+def test_a_sheet_of_nothing_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.h5").write_text("nothing")
+    for command in ("info", "sheet"):
+        result = CliRunner().invoke(cli, ["face-model", command, str(tmp_path / "a.h5")])
+        assert result.exit_code == 2
+        assert str(tmp_path / "a.h5") in result.output and result.output.count("\n") == 1
