@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from facegen.truth import PARTS, Truth
+from facegen.truth import Truth
+from facegen.truth_columns import PARTS
 
 _GAP, _PAPER = 4, 247
 _COLOURS = (

@@ -4,6 +4,7 @@ import json
 
 from facegen.scene import SPLITS
 from facegen.shards import Dataset
+from facegen.truth_columns import COLUMNS
 
 
 def describe(dataset: Dataset) -> str:
@@ -27,6 +28,8 @@ def describe(dataset: Dataset) -> str:
     lines.append(f"identity: {header.identity_size} coefficients")
     if header.expression_size:
         lines.append(f"expression: {header.expression_size} coefficients")
+    if header.truth:
+        lines.append(f"truth beside the images: {', '.join(column.name for column in COLUMNS)}")
     lines.append(f"face model: {header.face_model} ({header.fingerprint}), {header.licence}")
     lines.append(f"made by {header.generator}, seed {header.seed}: {json.dumps(header.config)}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from facegen.errors import UserError
-from facegen.layout import LIBVER, attributes, describe, row_shapes
+from facegen.layout import LIBVER, all_shapes, attributes, describe
 from facegen.manifest import Entry, Header, Slot, one_line
 
 
@@ -62,8 +62,8 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
         # Nobody writes into a finished shard, and locks fail on some network file systems.
         file = stack.enter_context(h5py.File(path, "r", libver=LIBVER, locking=False))
         _check_attributes(path, file, attributes(header, slot))
-        _check_links(path, file, row_shapes(header))
-        for name, (dtype, shape) in row_shapes(header).items():
+        _check_links(path, file, all_shapes(header))
+        for name, (dtype, shape) in all_shapes(header).items():
             rows = slot.groups * header.group_size
             problem = _dataset_problem(file[name], dtype, (rows, *shape), header.group_size)
             if problem:
@@ -141,13 +141,12 @@ def check_content(folder: Path, header: Header, slot: Slot) -> Entry:
     """
     path = folder / slot.file
     with open_shard(folder, header, slot) as file, blamed_on(path):
-        values = {name: file[name][()] for name in row_shapes(header)}
+        values = {name: file[name][()] for name in all_shapes(header)}
     expected = np.repeat(np.arange(slot.groups) + slot.first_group, header.group_size)
     if not np.array_equal(values["group_id"], expected):
         raise bad_shard(path, "mini-batches out of order")
     if values["factor_id"].max() >= len(header.factors):
         raise bad_shard(path, "a factor_id that has no name")
-    numbers = {"labels", "identity", "expression"} & set(values)
-    if not all(np.isfinite(values[name]).all() for name in numbers):
-        raise bad_shard(path, "labels or coefficients that are not finite")
+    if not all(np.isfinite(kept).all() for kept in values.values() if kept.dtype.kind == "f"):
+        raise bad_shard(path, "labels or other numbers that are not finite")
     return describe(slot, path.read_bytes(), values["images"])

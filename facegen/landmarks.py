@@ -15,8 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from facegen.morphable.surface import nearest_in_triangle
-
-COUNT = 68
+from facegen.truth_columns import LANDMARKS
 
 # Places on the default head's mean shape, mm in its frame: of the subject's left half, +x, or on
 # the midline. They were picked on pictures of it, feature by feature; what the other half has
@@ -95,11 +94,11 @@ def find(
     places, skin = _places(), faces[is_skin[faces].all(axis=1)]
     triangles = canonical[skin].astype(np.float64)
     _, near = cKDTree(triangles.mean(axis=1)).query(places, k=min(_NEAREST, len(skin)))
-    near = near.reshape(COUNT, -1)
+    near = near.reshape(LANDMARKS, -1)
     weights = nearest_in_triangle(places[:, None], triangles[near])
     found = (weights[..., None] * triangles[near]).sum(axis=2)
     best = np.linalg.norm(found - places[:, None], axis=2).argmin(axis=1)
-    row = np.arange(COUNT)
+    row = np.arange(LANDMARKS)
     return Landmarks(
         torch.from_numpy(skin[near[row, best]].astype(np.int64)),
         torch.from_numpy(weights[row, best].astype(np.float32)),

@@ -3,12 +3,13 @@
 Every dataset has one row per image, in chunks of one mini-batch: images (N, H, W) u1,
 labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4, and expression (N, E) f4
 where faces are not neutral. Attributes hold the rest. The files carry no times and no addresses:
-equal content gives equal bytes.
+equal content gives equal bytes. The truth about the images, if it was asked for, makes further
+datasets: see facegen.truth_columns.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from facegen.files import write_atomic
 from facegen.manifest import SCHEMA, Entry, Header, Slot
 from facegen.presets import COMPRESSIONS
+from facegen.truth_columns import COLUMNS, PARTS
 
 GZIP_LEVEL = 1
 LIBVER = ("v110", "v110")
@@ -34,6 +36,7 @@ class Groups:
     factor_id (group,): index into the header's factors.
     group_id (group,): the mini-batch's number within its split.
     identity, expression (group, sample, mode): the face model's coefficients.
+    truth: by column (group, sample, ...), if the data set keeps it and it was read.
     """
 
     images: NDArray[np.uint8]
@@ -42,10 +45,11 @@ class Groups:
     group_id: NDArray[np.int32]
     identity: NDArray[np.float32]
     expression: NDArray[np.float32]
+    truth: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """For each dataset its type and the shape of one row."""
+    """For each dataset, but those of the truth, its type and the shape of one row."""
     shapes: dict[str, tuple[str, tuple[int, ...]]] = {
         "images": ("|u1", (header.size, header.size)),
         "labels": ("<f4", (len(header.labels),)),
@@ -58,10 +62,23 @@ def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     return shapes
 
 
+def truth_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The same for the datasets of the truth; none if the data set keeps none."""
+    columns = COLUMNS if header.truth else ()
+    return {column.name: (column.dtype, column.row_shape(header.size)) for column in columns}
+
+
+def all_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The same for every dataset of a shard."""
+    return {**row_shapes(header), **truth_shapes(header)}
+
+
 def attributes(header: Header, slot: Slot) -> dict[str, Any]:
     """A shard's attributes: everything needed to read it without the manifest."""
     config = json.dumps(header.config, sort_keys=True, ensure_ascii=False)
+    known = {"part_names": _text(PARTS)} if header.truth else {}
     return {
+        **known,
         "schema": np.int64(SCHEMA),
         "generator": _text(header.generator),
         "split": _text(slot.split),
@@ -99,8 +116,8 @@ def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") 
     with h5py.File(
         "shard", "w", driver="core", backing_store=False, block_size=2**22, libver=LIBVER
     ) as file:
-        for name, (dtype, shape) in row_shapes(header).items():
-            data = getattr(groups, name)
+        for name, (dtype, shape) in all_shapes(header).items():
+            data = groups.truth[name] if name in groups.truth else getattr(groups, name)
             if name in ("factor_id", "group_id"):
                 data = np.repeat(data, header.group_size)
             assert (data.dtype.str, data.size) == (dtype, rows * int(np.prod(shape))), name
@@ -112,6 +129,8 @@ def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") 
                 fletcher32=True,
                 track_times=False,
             )
+        for column in COLUMNS if header.truth else ():
+            file[column.name].attrs["unit"] = _text(column.unit)
         for name, value in attributes(header, slot).items():
             file.attrs[name] = value
         file.flush()
@@ -120,7 +139,7 @@ def pack(header: Header, slot: Slot, groups: Groups, compression: str = "none") 
 
 def max_bytes(header: Header, slot: Slot) -> int:
     """The most room that a shard takes, compressed or not, bytes."""
-    shapes = row_shapes(header).values()
+    shapes = all_shapes(header).values()
     row = sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in shapes)
     # 2**10 bytes a mini-batch and 2**14 a shard hold checksums, indices and attributes.
     return slot.groups * (header.group_size * row + 2**10) + 2**14 + len(json.dumps(header.config))

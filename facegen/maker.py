@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facegen.errors import UserError
 from facegen.guard import ForeignShardError, check_bytes, check_content
-from facegen.layout import Groups, write_shard
+from facegen.layout import Groups, truth_shapes, write_shard
 from facegen.manifest import Entry, Header, Slot
 from facegen.presets import GenerateConfig
 from facegen.scene import Variables, latents_of, mini_batch
@@ -47,16 +47,31 @@ class Renderer(Protocol):
     ) -> NDArray[np.uint8]: ...
 
 
+class Annotator(Protocol):
+    """What is asked of who tells the truth: by column of facegen.truth_columns, (N, ...)."""
+
+    def truth(
+        self,
+        labels: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        expression: NDArray[np.float32] | None,
+        *,
+        names: Sequence[str],
+    ) -> dict[str, NDArray[Any]]: ...
+
+
 @dataclass(frozen=True)
 class Source:
     """Where images come from.
 
     settings: the renderer's, as JSON can hold them. renderer: opens it, which may take seconds.
+    annotator: opens who tells the truth about its pictures.
     """
 
     model: Model
     settings: dict[str, Any]
     renderer: Callable[[], Renderer]
+    annotator: Callable[[], Annotator] | None = None
 
 
 OpenSource = Callable[[GenerateConfig, Path | None], Source]
@@ -68,13 +83,19 @@ def open_source(config: GenerateConfig, model_path: Path | None) -> Source:
     Raises UserError when the model is missing or not one.
     """
     # Here, because these load a compiler and the protocols above are needed without one.
+    from facegen.annotate import Annotator as FaceAnnotator
     from facegen.morphable import load
     from facegen.render import Renderer as FaceRenderer
     from facegen.render import RenderSettings
 
     model = load(model_path)
     settings = RenderSettings(size=config.size, shadows=config.shadows)
-    return Source(model, asdict(settings), lambda: FaceRenderer(model, settings))
+    return Source(
+        model,
+        asdict(settings),
+        lambda: FaceRenderer(model, settings),
+        lambda: FaceAnnotator(FaceRenderer(model, settings)),
+    )
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,7 @@ class Maker:
         self._model_path = model_path
         self._open_source = open_source
         self._opened: Renderer | None = None
+        self._told_by: Annotator | None = None
 
     def make(self, task: tuple[Slot, Entry | None]) -> Shard:
         """Make the shard of a slot; a manifest's entry for it, if any, says what it must be.
@@ -147,6 +169,10 @@ class Maker:
             group_id=np.arange(slot.first_group, slot.first_group + slot.groups, dtype=np.int32),
             identity=np.empty((*shape, header.identity_size), dtype=np.float32),
             expression=np.empty((*shape, header.expression_size), dtype=np.float32),
+            truth={
+                name: np.empty((*shape, *row), dtype=dtype)
+                for name, (dtype, row) in truth_shapes(header).items()
+            },
         )
         for row, group_id in enumerate(groups.group_id):
             batch = mini_batch(slot.split, header.seed, int(group_id), variables)
@@ -155,9 +181,11 @@ class Maker:
             groups.expression[row] = batch.expression
             groups.factor_id[row] = header.factors.index(batch.factor)
             expression = batch.expression if header.expression_size else None
-            groups.images[row] = self._renderer().images(
-                batch.labels, batch.identity, expression, names=header.labels
-            )
+            scene = (batch.labels, batch.identity, expression)
+            groups.images[row] = self._renderer().images(*scene, names=header.labels)
+            if header.truth:
+                for name, known in self._annotator().truth(*scene, names=header.labels).items():
+                    groups.truth[name][row] = known
         return groups
 
     def seconds(self, slot: Slot) -> float:
@@ -171,3 +199,10 @@ class Maker:
         if self._opened is None:
             self._opened = self._open_source(self._config, self._model_path).renderer()
         return self._opened
+
+    def _annotator(self) -> Annotator:
+        if self._told_by is None:
+            annotator = self._open_source(self._config, self._model_path).annotator
+            assert annotator is not None, "this source tells no truth"
+            self._told_by = annotator()
+        return self._told_by

@@ -69,6 +69,11 @@ class Header:
         if not all(map(math.isfinite, self.low + self.high)):
             raise ValueError("low and high must be finite")
 
+    @property
+    def truth(self) -> bool:
+        """Whether the shards keep the columns of facegen.truth_columns beside the images."""
+        return self.config.get("truth") is True
+
 
 @dataclass(frozen=True)
 class Slot:

@@ -21,6 +21,7 @@ class GenerateConfig:
     seed: 0 to 2**63 - 1.
     shadows: whether the key light casts shadows.
     compression: one of COMPRESSIONS.
+    truth: whether landmarks, depth and more are kept beside the images.
     factors: the kinds of mini-batches, which differ in what varies; see facegen.scene.latents_of.
     """
 
@@ -31,6 +32,7 @@ class GenerateConfig:
     seed: int = 0
     shadows: bool = True
     compression: str = "none"
+    truth: bool = False
     factors: tuple[str, ...] = ("azimuth", "elevation", "light", "identity")
 
     def __post_init__(self) -> None:
@@ -59,11 +61,10 @@ FOLDERS = {
 
 
 def folder(preset: str, config: GenerateConfig) -> Path:
-    """Where a data set goes unless told otherwise; one with its own factors beside the preset's."""
+    """Where a data set goes unless told otherwise; one of another kind beside the preset's."""
     path = FOLDERS[preset]
-    if config.factors == PRESETS[preset].factors:
-        return path
-    return path.with_name("-".join((path.name, *config.factors)))
+    other = config.factors if config.factors != PRESETS[preset].factors else ()
+    return path.with_name("-".join((path.name, *other, *(("truth",) if config.truth else ()))))
 
 
 def default_folder() -> Path:

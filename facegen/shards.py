@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facegen.errors import UserError
 from facegen.guard import bad_shard, blamed_on, check_bytes, check_content, open_shard
-from facegen.layout import Groups, row_shapes, write_shard
+from facegen.layout import Groups, row_shapes, truth_shapes, write_shard
 from facegen.manifest import Entry, Header, Manifest, Slot
 
 __all__ = [
@@ -96,21 +96,7 @@ class Dataset:
         """
         wanted = np.asarray(groups, dtype=np.int64).reshape(-1)
         count, rows = len(wanted), len(wanted) * self.group_size
-        if count and not (wanted.min() >= 0 and wanted.max() < self.group_count(split)):
-            raise IndexError(f"split {split!r} has {self.group_count(split)} mini-batches")
-        flat = {
-            name: np.empty((rows, *shape), dtype=dtype)
-            for name, (dtype, shape) in row_shapes(self.manifest.header).items()
-        }
-        for entry, start, stop in self._runs(split, wanted):
-            first = (int(wanted[start]) - entry.first_group) * self.group_size
-            target = np.s_[start * self.group_size : stop * self.group_size]
-            source = np.s_[first : first + (stop - start) * self.group_size]
-            file = self._open(entry)
-            with blamed_on(self.path / entry.file):
-                for name, values in flat.items():
-                    file[name].read_direct(values, source, target)
-            self._check_rows(entry, flat, target, wanted[start:stop])
+        flat = self._fetch(split, wanted, row_shapes(self.manifest.header))
         split_rows = (count, self.group_size)
         coefficients = flat.get("expression", np.empty((rows, 0), dtype=np.float32))
         return Groups(
@@ -121,6 +107,45 @@ class Dataset:
             identity=flat["identity"].reshape(*split_rows, self.identity_size),
             expression=coefficients.reshape(*split_rows, self.expression_size),
         )
+
+    def read_truth(
+        self, split: str, groups: Sequence[int] | NDArray[np.integer[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        """The truth about mini-batches, by column (group, sample, ...) of facegen.truth_columns.
+
+        Raises as read does, and UserError when the data set keeps none.
+        """
+        header = self.manifest.header
+        if not header.truth:
+            raise UserError(f"{self.path}: keeps no truth; `generate --truth` makes one that does")
+        wanted = np.asarray(groups, dtype=np.int64).reshape(-1)
+        shapes = {"group_id": row_shapes(header)["group_id"], **truth_shapes(header)}
+        flat = self._fetch(split, wanted, shapes)
+        del flat["group_id"]
+        split_rows = (len(wanted), self.group_size)
+        return {name: kept.reshape(*split_rows, *kept.shape[1:]) for name, kept in flat.items()}
+
+    def _fetch(
+        self,
+        split: str,
+        wanted: NDArray[np.int64],
+        shapes: dict[str, tuple[str, tuple[int, ...]]],
+    ) -> dict[str, NDArray[Any]]:
+        """Whole datasets' rows (image, ...) of the mini-batches wanted, checked."""
+        count, rows = len(wanted), len(wanted) * self.group_size
+        if count and not (wanted.min() >= 0 and wanted.max() < self.group_count(split)):
+            raise IndexError(f"split {split!r} has {self.group_count(split)} mini-batches")
+        flat = {name: np.empty((rows, *shape), dtype) for name, (dtype, shape) in shapes.items()}
+        for entry, start, stop in self._runs(split, wanted):
+            first = (int(wanted[start]) - entry.first_group) * self.group_size
+            target = np.s_[start * self.group_size : stop * self.group_size]
+            source = np.s_[first : first + (stop - start) * self.group_size]
+            file = self._open(entry)
+            with blamed_on(self.path / entry.file):
+                for name, values in flat.items():
+                    file[name].read_direct(values, source, target)
+            self._check_rows(entry, flat, target, wanted[start:stop])
+        return flat
 
     def _runs(self, split: str, wanted: NDArray[np.int64]) -> Iterator[tuple[Entry, int, int]]:
         """Slices [start, stop) of wanted whose mini-batches follow each other in one shard."""
@@ -141,9 +166,9 @@ class Dataset:
     ) -> None:
         """Raise UserError when a shard's rows contradict what was asked for."""
         same = np.array_equal(flat["group_id"][rows], np.repeat(group_id, self.group_size))
-        known = bool((flat["factor_id"][rows] < len(self.factors)).all())
-        numbers = {"labels", "identity", "expression"} & set(flat)
-        finite = all(np.isfinite(flat[name][rows]).all() for name in numbers)
+        known = "factor_id" not in flat or (flat["factor_id"][rows] < len(self.factors)).all()
+        numbers = [values[rows] for values in flat.values() if values.dtype.kind == "f"]
+        finite = all(np.isfinite(values).all() for values in numbers)
         if not (same and known and finite):
             raise bad_shard(self.path / entry.file, "mini-batches that contradict the manifest")
 

@@ -11,16 +11,11 @@ from facegen import landmarks
 from facegen.anatomy import Anatomy
 from facegen.geometry import project
 from facegen.raster import Fragments, interpolate, mix, rasterize
+from facegen.truth_columns import PARTS
 from facegen.view import View
 
 if TYPE_CHECKING:
     from facegen.render import People, Renderer
-
-PARTS = (
-    "background", "skin", "neck", "ear", "lips", "mouth", "sclera", "iris", "pupil", "hair",
-    "beard", "brow", "lash", "cloth",
-)  # fmt: skip
-"""What a pixel can show; a part's label is its index."""
 
 _HIDES = 0.3
 """Hair, brows and beard are where they hide more than this share of the skin."""
@@ -32,6 +27,9 @@ _IRIS, _PUPIL = 23.3, 8.7
 # jaw's landmarks, below the ear, and across the nape.
 _JAW_ANGLE = (0.0, 11.0, 24.0, 40.0, 60.0, 71.0, 79.0, 100.0, 180.0)
 _JAW_HEIGHT = (-106.0, -103.5, -98.0, -91.0, -79.0, -64.0, -48.0, -48.0, -72.0)
+
+_TRESSES = torch.tensor([-1.0, -99.0, 0.0, 0.0, 0.0, -99.0, 99.0, -99.0, -99.0, 0.0])
+"""What _fields would say of hair that is a surface of its own."""
 
 _SIGHT_SAMPLES = 512
 """Samples a side of the depth map by which landmarks are judged: no matter the picture's size."""
@@ -51,7 +49,7 @@ class Truth:
     depth (batch, height, width): mm along the camera's axis, 0 at the background.
     normals (batch, height, width, 3): unit vectors of the camera's frame, 0 at the background.
     albedo (batch, height, width, 3): linear reflectance 0..1 of R, G, B, 0 at the background.
-    parts (batch, height, width): uint8, index into PARTS.
+    parts (batch, height, width): uint8, index into facegen.truth_columns.PARTS.
     mask (batch, height, width): the share of each pixel that is not background, 0..1.
     intrinsics (batch, 3, 3), extrinsics (batch, 3, 4): the camera as OpenCV has it, x right, y
         down, z away: K [R t] takes the head frame's mm to pixels times depth.
@@ -98,7 +96,9 @@ class GroundTruth:
         vertices = renderer.pose(people.vertices, view.turn)
         batch = len(vertices)
         normals = (view.turn @ people.normals).expand(batch, -1, -1)
-        planes = (normals, people.skin, people.hair, people.covered[:, None], self._fields[None])
+        tresses = _TRESSES[:, None].expand(-1, vertices.shape[2] - self._fields.shape[1])
+        fields = torch.cat([self._fields, tresses], dim=1)[None]
+        planes = (normals, people.skin, people.hair, people.covered[:, None], fields)
         attributes = torch.cat([x.expand(batch, -1, -1) for x in planes], dim=1).mT.contiguous()
         screen = project(vertices, view.camera, size)
         fragments = rasterize(screen, renderer.faces, size, size)

@@ -11,7 +11,7 @@ from facegen.generate import Generation
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
 from facegen.presets import GenerateConfig
 from facegen.shards import Dataset
-from facegen.truth import PARTS
+from facegen.truth_columns import PARTS
 
 
 @pytest.fixture(scope="module")

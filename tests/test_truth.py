@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 
 from facegen.latents import draw_identity
 from facegen.render import Renderer, RenderSettings
-from facegen.truth import PARTS, GroundTruth
+from facegen.truth import GroundTruth
+from facegen.truth_columns import PARTS
 
 SIZE = 200
 EYES, BROWS = range(36, 48), range(17, 27)

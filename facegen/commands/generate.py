@@ -52,6 +52,7 @@ _SIZES = "; ".join(
     help="What varies, one kind of mini-batch each, as azimuth,expression.  "
     "[default: azimuth,elevation,light,identity]",
 )
+@click.option("--truth", is_flag=True, help="Keep landmarks, depth, normals and more, too.")
 @click.option("--compression", type=click.Choice(COMPRESSIONS), help="[default: none]")
 @FACE_MODEL
 @click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
@@ -60,6 +61,7 @@ def command(
     preset: str,
     out: Path | None,
     latents: tuple[str, ...] | None,
+    truth: bool,
     face_model: Path | None,
     workers: int | None,
     dry_run: bool,
@@ -71,6 +73,9 @@ def command(
     given = {name: value for name, value in overrides.items() if value is not None}
     if latents:
         given["factors"] = latents
+    if truth:
+        # Its rows are sixteen times as large, and a shard is built in memory.
+        given |= {"truth": True, "per_shard": PRESETS[preset].per_shard // 10}
     config = dataclasses.replace(PRESETS[preset], **given)
     work = Generation(config, out or folder(preset, config), face_model, workers)
     click.echo(f"{work.out}: {work.images:,} images in {len(work)} shards, {work.workers} workers")

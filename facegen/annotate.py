@@ -1,0 +1,47 @@
+"""The truth about whole mini-batches, as shards keep it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facegen.render import Renderer
+from facegen.truth import GroundTruth
+from facegen.truth_columns import COLUMNS
+
+
+class Annotator:
+    """Tells the truth about labelled scenes."""
+
+    def __init__(self, renderer: Renderer):
+        self._renderer = renderer
+        self._tell = GroundTruth(renderer)
+
+    def truth(
+        self,
+        labels: NDArray[np.float32],
+        identity: NDArray[np.float32],
+        expression: NDArray[np.float32] | None,
+        *,
+        names: Sequence[str],
+    ) -> dict[str, NDArray[Any]]:
+        """What is known about renderer.images of these, by column: (batch, *the column's shape)."""
+        size = self._renderer.settings.size
+        found = {
+            column.name: np.empty((len(labels), *column.row_shape(size)), column.dtype)
+            for column in COLUMNS
+        }
+        faces = identity if expression is None else np.hstack([identity, expression])
+        _, first, which = np.unique(faces, axis=0, return_index=True, return_inverse=True)
+        for number, person in enumerate(first):
+            rows = np.flatnonzero(which.reshape(-1) == number)
+            how = None if expression is None else torch.from_numpy(expression[[person]])
+            with torch.no_grad():
+                people = self._renderer.people(torch.from_numpy(identity[[person]]), how)
+                view = self._renderer.view(torch.from_numpy(labels[rows]), names)
+            told = self._tell(people, view)
+            for column in COLUMNS:
+                found[column.name][rows] = column.encode(getattr(told, column.name).numpy())
+        return found
