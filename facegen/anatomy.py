@@ -21,11 +21,11 @@ _HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, 
 
 # The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
 _BROW = (
-    (9.0, 17.5, 3.2),
-    (18.0, 20.5, 3.6),
-    (30.0, 23.5, 3.2),
-    (39.0, 22.5, 2.4),
-    (47.0, 17.0, 1.0),
+    (10.0, 17.0, 2.6),
+    (18.0, 18.8, 3.1),
+    (30.0, 21.2, 2.8),
+    (39.0, 20.6, 2.1),
+    (47.0, 16.0, 0.9),
 )
 
 _WAVELENGTHS = (27.0, 10.0, 5.0)
@@ -48,7 +48,9 @@ class Anatomy:
     lash: 0..1 along the lids' rims; lid: 0..1 on the lids.
     lips, mouth, teeth: 0..1 on the lips, on the skin behind them, on the teeth.
     blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
-    cloth: signed distance below the neckline of a shirt, in rings of the mesh.
+    cloth: signed distance below the neckline of a shirt.
+    wrinkle: 0..1 in the furrows of an old forehead and beside old eyes.
+    strands: the grain of hair, about standard normal; too fine for vertices, 0 there.
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
     waves (scale, wave, vertex): random textures, coarse, fine and finest, that any combination of
         cosines and sines of three phases mixes to a texture of about unit variance.
@@ -74,6 +76,8 @@ class Anatomy:
     blush: Tensor
     hollow: Tensor
     cloth: Tensor
+    wrinkle: Tensor
+    strands: Tensor
     occlusion: Tensor
     waves: Tensor
 
@@ -135,7 +139,10 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "hollow": _bump(np.hypot(np.abs(x) - (eye_x - 3), (y + 13.0) / 0.55), 17.0)
         * _ramp(z, eye_z - 30, eye_z - 10)
         * _ramp(from_eye, 8.0, 13.0),
-        "cloth": np.where(is_eye, -9.0, fields["neckline"] - 3.75),
+        # A plane that leans forwards, as a collar round the root of the neck does.
+        "cloth": np.where(is_eye, -99.0, -124.0 - 0.25 * z - y),
+        "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
+        "strands": np.zeros(len(mean)),
         "occlusion": fields["occlusion"],
         "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }
@@ -203,6 +210,19 @@ def _brow(
     best = inside.argmax(axis=1)
     signed = inside[np.arange(len(x)), best]
     return np.where(z > 40, signed, -99.0), t[best]
+
+
+def _wrinkles(
+    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], eye_x: float
+) -> NDArray[np.float64]:
+    """Furrows across the forehead, and rays from the eyes' outer corners."""
+    sag = 0.0016 * x**2 + 1.2 * np.sin(x / 9.0)
+    across = np.maximum(np.sin(2 * np.pi * (y + sag) / 9.5), 0.0) ** 2
+    forehead = _ramp(y, 30.0, 38.0) * _ramp(y, 64.0, 54.0) * _ramp(np.abs(x), 46.0, 30.0)
+    side, up = np.abs(x) - eye_x - 17.0, y + 2.0
+    fan = np.maximum(np.cos(9.0 * np.arctan2(up, np.maximum(side, 0.1))), 0.0) ** 2
+    corner = _bump(np.hypot(side - 9.0, up), 9.0) * (side > 0)
+    return np.asarray((across * forehead + fan * corner) * _ramp(z, 20.0, 45.0))
 
 
 def _beard(

@@ -20,7 +20,7 @@ APPEARANCE = (
     "hair_length", "hair_style", "hair_wave", "fringe",
     "brow_thickness", "brow_arch", "beard", "beard_length",
     "freckles", "mole_side", "mole_height", "iris", "lips", "gloss",
-    "mottle_x", "mottle_y", "mottle_z", "cloth_light", "cloth_hue",
+    "mottle_x", "mottle_y", "mottle_z", "cloth_light", "cloth_hue", "cloth_cut",
 )  # fmt: skip
 
 
@@ -41,7 +41,8 @@ class Appearance:
     brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm.
     freckles: 0..1; mole (batch, 2): x and y in mm; age: years.
     iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
-    mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear reflectance.
+    mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear
+        reflectance; collar: mm by which its neckline is raised.
     """
 
     melanin: Tensor
@@ -79,6 +80,7 @@ class Appearance:
     gloss: Tensor
     mottle: Tensor
     cloth: Tensor
+    collar: Tensor
 
 
 def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
@@ -147,7 +149,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         recession=male * (3.0 + 5.0 * torch.nn.functional.softplus(z["recession"]) * (1.4 - young)),
         density=1 - 0.62 * shaven,
         crown=1 - bald,
-        brow_thickness=(0.72 + 0.38 * male + 0.18 * z["brow_thickness"]).clamp(0.4, 1.6),
+        brow_thickness=(0.72 + 0.24 * male + 0.16 * z["brow_thickness"]).clamp(0.4, 1.6),
         brow_arch=1.2 * z["brow_arch"] + 1.5 * (1 - male),
         beard=beard,
         beard_length=6.0 * _step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
@@ -155,10 +157,11 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         mole=torch.stack([42.0 * torch.tanh(z["mole_side"]), -35.0 + 32.0 * z["mole_height"]], -1),
         age=years,
         iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
-        lips=0.22 + 0.10 * z["lips"] + 0.22 * (1 - male),
+        lips=(0.12 + 0.08 * z["lips"] + (0.16 + 0.10 * z["lips"]) * (1 - male)).clamp(min=0.0),
         gloss=(1.0 + 0.25 * z["gloss"]).clamp(0.3, 1.8),
         mottle=torch.stack([z["mottle_x"], z["mottle_y"], z["mottle_z"]], dim=-1) * 3.0,
         cloth=_cloth(z["cloth_light"], z["cloth_hue"]),
+        collar=4.0 + 5.0 * torch.tanh(z["cloth_cut"]),
     )
 
 
@@ -192,4 +195,5 @@ def _iris(blue: Tensor, green: Tensor) -> Tensor:
 
 def _cloth(light: Tensor, hue: Tensor) -> Tensor:
     turn = hue[:, None] * 2.0 + torch.tensor([0.0, 2.1, 4.2]).to(hue)
-    return (0.06 + 0.5 * _softstep(light)[:, None]) * (1 + 0.35 * torch.cos(turn))
+    # Between navy and white: many clothes are dark, few are gaudy.
+    return (0.03 + 0.55 * _softstep(light)[:, None] ** 2) * (1 + 0.3 * torch.cos(turn))

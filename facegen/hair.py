@@ -25,7 +25,8 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
     beard = _ramp(anatomy.beard, 0.0, 16.0) * person.beard_length[:, None]
-    moved = (push + lift + beard)[:, None] * anatomy.normals
+    furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
+    moved = (push + lift + beard - furrow)[:, None] * anatomy.normals
     # Loose hair presses the ears to the head.
     side = anatomy.points[0]
     tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * _ramp(anatomy.ear, 0.0, 0.3)
@@ -41,6 +42,7 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """
     depth = _depth(anatomy, person)
     edge = 5.0 - 2.0 * person.curl[:, None]
+    depth = depth + 1.3 * anatomy.strands
     scalp = torch.minimum(depth / edge, person.density[:, None] * torch.ones_like(depth))
     scalp = torch.minimum(scalp, 1.6 * _crown(anatomy, person) - 0.3)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
@@ -48,12 +50,13 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
     thick = person.brow_thickness[:, None]
     brow = (anatomy.brow + 3.2 * (thick - 1.0)) / 2.2 + 0.25
-    brow = torch.minimum(brow, 0.92 - 0.25 * anatomy.brow_along)
+    brow = torch.minimum(brow, 0.92 - 0.25 * anatomy.brow_along) + 0.09 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.
     grown = torch.maximum(anatomy.beard / 9.0, anatomy.moustache / 4.0)
     full = person.beard[:, None]
-    beard = torch.minimum(grown - 0.1, 0.85 * full - 0.08)
+    grain = 1 + (0.25 - 0.1 * full) * anatomy.strands
+    beard = torch.minimum(grown - 0.1, 0.85 * full * grain - 0.08)
     lash = 0.85 * anatomy.lash.expand_as(depth)
     covered = torch.maximum(torch.maximum(scalp, brow), torch.maximum(beard, lash))
     return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp(-2.0, 3.0)
@@ -71,7 +74,7 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     wave = torch.sin(13.0 * turn + person.mottle[:, :1]) + torch.sin(
         29.0 * turn + 0.05 * anatomy.points[1] + person.mottle[:, 1:2]
     )
-    return colour * (1 + 0.10 * wave[:, None])
+    return colour * (1 + 0.10 * wave[:, None]) * (1 + 0.26 * anatomy.strands)
 
 
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:

@@ -1,6 +1,5 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,13 +11,16 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy, survey
 from facegen.appearance import describe
+from facegen.detail import Lit, Painter
 from facegen.errors import UserError
 from facegen.geometry import Camera, VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.latents import LABELS, LATENTS, OPTIONAL
 from facegen.morphable import MorphableModel
 from facegen.own_albedo import OwnAlbedo, bare
+from facegen.people import People
 from facegen.raster import (
+    Fragments,
     Topology,
     composite,
     follow_silhouettes,
@@ -33,6 +35,9 @@ from facegen.shadow import key_visibility
 from facegen.skin import paint
 from facegen.tresses import Hairdresser
 from facegen.view import View
+
+FINE = 256
+"""Pictures this large, pixels a side, are painted sample by sample."""
 
 _PEOPLE_AT_ONCE = 20
 """A mini-batch: fewer waste time on small operations, more need more memory and gain nothing."""
@@ -57,32 +62,6 @@ class RenderSettings:
     lights: Lights = field(default_factory=Lights)
 
 
-@dataclass(frozen=True)
-class People:
-    """A batch of people as light and camera find them, in the head's own frame.
-
-    vertices (batch, 3, vertex): mm, hair included. normals (batch, 3, vertex): unit.
-    skin, hair (batch, 3, vertex): linear reflectance of the two layers, 0..1.
-    covered (batch, vertex): how much hair hides the skin, before it is clamped to 0..1.
-    gloss, exposure (batch,): factors of the specular reflection and of the whole picture.
-    """
-
-    vertices: Tensor
-    normals: Tensor
-    skin: Tensor
-    hair: Tensor
-    covered: Tensor
-    gloss: Tensor
-    exposure: Tensor
-
-    def one(self, number: int) -> "People":
-        """Person `number` alone, as a batch of one."""
-        fields = (
-            getattr(self, item.name)[number : number + 1] for item in dataclasses.fields(self)
-        )
-        return People(*fields)
-
-
 class Renderer:
     """Renders a face model's people on the CPU."""
 
@@ -94,26 +73,29 @@ class Renderer:
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
         normals = VertexNormals(body, len(model.mean))(self._mean[None])[0]
-        self._anatomy = survey(model, normals)
+        anatomy = survey(model, normals)
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
         if self._own_albedo:
-            self._anatomy = bare(self._anatomy)
-        anatomy = self._anatomy
+            anatomy = bare(anatomy)
+        self._body = anatomy
         self._hair = Hairdresser(
             self._mean,
             (anatomy.is_skin > 0.5) & (anatomy.ear < 0.02),
             float(self._mean[1, anatomy.is_skin < 0.5].mean()),
         )
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
-        self._strand = torch.cat([anatomy.strand, self._hair.strand], dim=1)
-        self._occlusion = torch.cat([anatomy.occlusion, self._hair.occlusion])
-        self._wet = torch.nn.functional.pad(1 - anatomy.is_skin, (0, len(self._hair.occlusion)))
-        self._normals = VertexNormals(self.faces, len(self._occlusion))
+        self._anatomy = self._hair.joined(anatomy)
+        self._wet = 1 - self._anatomy.is_skin
+        self._normals = VertexNormals(self.faces, len(self._wet))
 
     @property
     def anatomy(self) -> Anatomy:
         """Where on the head what is."""
         return self._anatomy
+
+    @cached_property
+    def _painter(self) -> Painter:
+        return Painter(self._anatomy, self._hair.combed)
 
     @cached_property
     def _mesh(self) -> Topology:
@@ -128,7 +110,7 @@ class Renderer:
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         tresses = self._hair.dress(vertices, appearance)
-        vertices = vertices + displace(self._anatomy, appearance)
+        vertices = vertices + displace(self._body, appearance)
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
         own = self._own_albedo
@@ -137,15 +119,16 @@ class Renderer:
         vertices = torch.cat([vertices, tresses.vertices], dim=2)
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
-        skin = own(colours) if own else paint(self._anatomy, appearance)
+        skin = own(colours) if own else paint(self._body, appearance)
         return People(
             vertices=vertices,
             normals=self._normals(vertices),
             skin=torch.cat([skin, locks], dim=2),
-            hair=torch.cat([hair_colours(self._anatomy, appearance), locks], dim=2),
-            covered=torch.cat([coverage(self._anatomy, appearance), full], dim=1),
+            hair=torch.cat([hair_colours(self._body, appearance), locks], dim=2),
+            covered=torch.cat([coverage(self._body, appearance), full], dim=1),
             gloss=appearance.gloss,
             exposure=torch.full_like(opening, own.opening) if own else opening,
+            appearance=None if own else appearance,
         )
 
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
@@ -192,27 +175,42 @@ class Renderer:
         visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
         surface = Surface(
             normals=normals,
-            strand=turn @ self._strand,
+            strand=turn @ self._anatomy.strand,
             skin=people.skin,
             hair=people.hair,
             covered=people.covered,
             gloss=people.gloss,
-            occlusion=self._occlusion,
+            occlusion=self._anatomy.occlusion,
             wet=self._wet,
         )
         opened = people.exposure * exposure(light)
-        layers = shade(surface, light, visible, opened, settings.lights, colour=colour)
         screen = project(vertices, view.camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
         background = view.background[:, None].expand(-1, 3 if colour else 1)
+        if settings.size >= FINE and people.appearance is not None:
+            batch = max(len(light), len(screen))
+            fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
+            lit = Lit(surface, light, visible, opened, settings.lights)
+            shown = self._painter(
+                lit, people.appearance, screen, self.faces, fragments, colour=colour
+            )
+            return self._finish(shown, screen, fragments, background)
+        layers = shade(surface, light, visible, opened, settings.lights, colour=colour)
         if not (layers.requires_grad or screen.requires_grad or background.requires_grad):
             return composite(
                 layers, screen, self.faces, fragments, background, settings.samples_per_axis
             )
-        fragments, background = fragments.expand(len(layers)), background[:, None, None]
+        fragments = fragments.expand(len(layers))
         screen = screen.expand(len(layers), -1, -1)
         shown = mix(interpolate(layers, screen, self.faces, fragments))
-        pixels = resolve(shown, fragments, background, settings.samples_per_axis)
+        return self._finish(shown, screen, fragments, background)
+
+    def _finish(
+        self, shown: Tensor, screen: Tensor, fragments: Fragments, background: Tensor
+    ) -> Tensor:
+        """Pixels of what the samples show (batch, height, width, channel)."""
+        background = background[:, None, None]
+        pixels = resolve(shown, fragments, background, self.settings.samples_per_axis)
         if not screen.requires_grad:
             return pixels
         return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments)

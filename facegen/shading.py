@@ -36,11 +36,11 @@ class Lights:
     fill: soft frontal light, so that the dark side keeps its form.
     """
 
-    key: float = 1.02
+    key: float = 1.15
     elevation: float = 18.0
     sky: float = 0.2
     ground: float = 0.45
-    fill: float = 0.07
+    fill: float = 0.1
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 
-_BASE = (0.87, 0.70, 0.60)
+_BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
 _HAEMOGLOBIN = (0.18, 1.00, 0.80)
-_SCLERA = (0.80, 0.77, 0.74)
+_SCLERA = (0.66, 0.62, 0.59)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
 _TEETH = (0.80, 0.72, 0.60)
@@ -27,7 +27,11 @@ def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
     colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
-    return _mix(colour, person.cloth[..., None], (4.0 * anatomy.cloth + 0.5).clamp(0, 1))
+    depth = anatomy.cloth + person.collar[:, None]
+    # A collar's rim is sewn double: a seam runs below it.
+    seam = 1 - 0.22 * torch.exp(-(((depth - 9.0) / 1.6) ** 2))
+    cloth = person.cloth[..., None] * seam[:, None]
+    return _mix(colour, cloth, (0.7 * depth + 0.5).clamp(0, 1)[:, None])
 
 
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
@@ -52,8 +56,11 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
         0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
     haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.14 * anatomy.lid
-    haemoglobin = haemoglobin + anatomy.lips * (0.10 + person.lips[:, None])
-    melanin = melanin + anatomy.lips * 0.10
+    lips = ((anatomy.lips - 0.25) / 0.6).clamp(0, 1)
+    haemoglobin = haemoglobin + lips * (0.12 + person.lips[:, None])
+    melanin = melanin + lips * 0.13 + 0.09 * old * fair * anatomy.wrinkle
+    # Where melanin takes the light, there is little left for blood to tint.
+    haemoglobin = haemoglobin * (1 - 0.45 * person.melanin[:, None].clamp(0, 1))
     return melanin, haemoglobin
 
 

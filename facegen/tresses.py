@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain
 
@@ -33,11 +34,18 @@ class Tresses(NamedTuple):
     tone: Tensor
 
 
+_ON_HAIR = {
+    "is_skin": 1.0, "eye_angle": -1.0, "scalp": 99.0, "around": 180.0,
+    "brow": -99.0, "beard": -99.0, "moustache": -99.0, "cloth": -99.0,
+}  # fmt: skip
+
+
 class Hairdresser:
     """The grid of one head model: its faces, and where they are for people.
 
     faces int32 (face, 3): indices from 0 on. strand (3, vertex): unit tangents from root to tip.
-    occlusion (vertex,): the share of the sky in view.
+    occlusion (vertex,): the share of the sky in view. combed (2, vertex): mm across and along the
+    strands.
     """
 
     def __init__(self, mean: Tensor, scalp: Tensor, eye_height: float):
@@ -76,9 +84,23 @@ class Hairdresser:
         along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
         along = torch.nn.functional.normalize(along, dim=0).flatten(1)
         self.strand = torch.cat([along, along], dim=1)
-        self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.45)])
+        self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.65)])
         random = np.random.default_rng(7)
+        height = torch.cat([resting[1], resting[1]]).flatten()
+        wide = torch.from_numpy(220.0 * column).float().repeat(2 * _ROWS)
+        self.combed = torch.stack([wide, height])
         self._lock = torch.from_numpy(random.standard_normal((3, 1, COLUMNS))).float()
+
+    def joined(self, body: Anatomy) -> Anatomy:
+        """The anatomy of a body and, behind its vertices, the tresses'."""
+        count = len(self.occlusion)
+        own = {"strand": self.strand, "occlusion": self.occlusion}
+        planes = {}
+        for name in Anatomy.__dataclass_fields__:
+            plane: Tensor = getattr(body, name)
+            bare = plane.new_full((*plane.shape[:-1], count), _ON_HAIR.get(name, 0.0))
+            planes[name] = torch.cat([plane, own.get(name, bare)], dim=-1)
+        return Anatomy(**planes)
 
     def dress(self, body: Tensor, person: Appearance) -> Tresses:
         """The hair of people whose bodies are (batch, 3, vertex), mm, without hair of their own."""

@@ -15,7 +15,8 @@ from facegen.truth_columns import PARTS
 from facegen.view import View
 
 if TYPE_CHECKING:
-    from facegen.render import People, Renderer
+    from facegen.people import People
+    from facegen.render import Renderer
 
 _HIDES = 0.3
 """Hair, brows and beard are where they hide more than this share of the skin."""
@@ -73,7 +74,7 @@ class GroundTruth:
         self._renderer = renderer
         model, anatomy = renderer.model, renderer.anatomy
         canonical = model.mean if model.canonical is None else model.canonical
-        is_skin = anatomy.is_skin.numpy() > 0.5
+        is_skin = anatomy.is_skin[: len(canonical)].numpy() > 0.5
         self._landmarks = landmarks.find(canonical, model.faces, is_skin)
         self._fields = _fields(anatomy)
 

@@ -1,0 +1,180 @@
+"""Large pictures: skin and hair painted and lit at every sample instead of at the vertices.
+
+The anatomy's fields are smooth, so they are interpolated, and what is sharp is made of them anew
+at each sample: brows, irises, lips, the hairline. Strands of hair and pores, too fine for any
+vertex, come in here.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import Anatomy
+from facegen.appearance import Appearance
+from facegen.hair import coverage, hair_colours
+from facegen.raster import Fragments, interpolate, mix
+from facegen.shading import Lights, Surface, shade
+from facegen.skin import paint
+
+_AT_ONCE = 2**18
+"""Samples in a band of a picture: more need more memory and are no faster."""
+
+_STRANDS = ((0.55, 0.06, 0.9), (1.35, 0.11, 1.0), (2.9, 0.17, 0.8))
+"""Radians a mm across and along the strands, and weight."""
+
+
+@dataclass(frozen=True)
+class Lit:
+    """A surface and its light, as facegen.shading.shade takes them, per vertex."""
+
+    surface: Surface
+    light: Tensor
+    visible: Tensor | None
+    opened: Tensor
+    lights: Lights
+
+
+_Batch = TypeVar("_Batch", Lit, Surface, Appearance)
+
+
+def _one(batch: _Batch, number: int) -> _Batch:
+    """Item `number` of a batch, as a batch of one; what there is only one of stands for all."""
+    fields = {}
+    for item in dataclasses.fields(batch):
+        value = getattr(batch, item.name)
+        if isinstance(value, Surface):
+            value = _one(value, number)
+        elif isinstance(value, Tensor) and item.name not in ("occlusion", "wet"):
+            value = value[number % len(value)][None]
+        fields[item.name] = value
+    return dataclasses.replace(batch, **fields)
+
+
+class Painter:
+    """Paints the samples of one head model."""
+
+    def __init__(self, anatomy: Anatomy, combed: Tensor):
+        """The anatomy of body and tresses, and where the latter's vertices lie in their sheet.
+
+        combed (2, vertex): mm across and along the strands of the tresses, which come last.
+        """
+        count = combed.shape[1]
+        planes: list[Tensor] = []
+        self._rows: dict[str, tuple[slice, torch.Size]] = {}
+        for field in dataclasses.fields(anatomy):
+            field_plane: Tensor = getattr(anatomy, field.name)
+            flat = field_plane.reshape(-1, field_plane.shape[-1])
+            start = sum(plane.shape[0] for plane in planes)
+            self._rows[field.name] = slice(start, start + len(flat)), field_plane.shape[:-1]
+            planes.append(flat)
+        bodies = torch.zeros(3, anatomy.points.shape[1] - count)
+        tresses = torch.cat([torch.ones(1, count), combed])
+        planes.append(torch.cat([bodies, tresses], dim=1))
+        self._fields = torch.cat(planes)
+
+    def __call__(
+        self,
+        lit: Lit,
+        people: Appearance,
+        screen: Tensor,
+        faces: Tensor,
+        fragments: Fragments,
+        *,
+        colour: bool,
+    ) -> Tensor:
+        """What the samples show (batch, height, width, channel), 0 at the background.
+
+        screen, faces, fragments: as in facegen.raster.interpolate, of as many pictures as fragments
+        has. Of people and of what is lit there are as many, or one for all.
+        """
+        return torch.cat(
+            [
+                self._picture(
+                    _one(lit, n), _one(people, n), screen[n : n + 1], faces,
+                    Fragments(fragments.face_id[n : n + 1], fragments.depth[n : n + 1]), colour,
+                )
+                for n in range(len(screen))
+            ]
+        )  # fmt: skip
+
+    def _picture(
+        self,
+        lit: Lit,
+        person: Appearance,
+        screen: Tensor,
+        faces: Tensor,
+        fragments: Fragments,
+        colour: bool,
+    ) -> Tensor:
+        surface = lit.surface
+        visible = torch.ones_like(surface.covered) if lit.visible is None else lit.visible
+        planes = [surface.normals[0], surface.strand[0], surface.hair[0], visible]
+        planes += [surface.occlusion[None], surface.wet[None], self._fields]
+        attributes = torch.cat(planes).T[None].contiguous()
+        height, width = fragments.face_id.shape[1:]
+        rows = max(1, _AT_ONCE // width)
+        bands = []
+        for top in range(0, height, rows):
+            band = Fragments(
+                fragments.face_id[:, top : top + rows], fragments.depth[:, top : top + rows]
+            )
+            shifted = screen - torch.tensor([0.0, float(top), 0.0])
+            seen = band.face_id >= 0
+            samples = interpolate(attributes, shifted, faces, band)[seen].T
+            share, painted = self._samples(surface, person, samples)
+            layers = shade(painted, lit.light, share, lit.opened, lit.lights, colour=colour)
+            shown = mix(layers)[0]
+            empty = shown.new_zeros((*seen.shape, shown.shape[1]))
+            bands.append(torch.index_put(empty, (seen,), shown))
+        return torch.cat(bands, dim=1)
+
+    def _samples(
+        self, surface: Surface, person: Appearance, samples: Tensor
+    ) -> tuple[Tensor, Surface]:
+        """The share of the key light at samples (attribute, sample), and the surface there."""
+        lit, fields, tress = samples[:12], samples[12:-3], samples[-3:]
+        anatomy = Anatomy(
+            **{name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()}
+        )
+        long = tress[0] > 0.5
+        strands = _strands(anatomy, tress, person)
+        anatomy = dataclasses.replace(anatomy, strands=strands)
+        locks = lit[6:9] * (1 + 0.30 * strands)
+        normals, strand = (
+            torch.nn.functional.normalize(plane, dim=0)[None] for plane in (lit[0:3], lit[3:6])
+        )
+        painted = Surface(
+            normals=normals,
+            strand=strand,
+            skin=torch.where(long, locks, paint(anatomy, person)),
+            hair=torch.where(long, locks, hair_colours(anatomy, person)),
+            covered=torch.where(long, 1.0, coverage(anatomy, person)),
+            gloss=surface.gloss,
+            occlusion=lit[10],
+            wet=lit[11],
+        )
+        return lit[9:10], painted
+
+
+def _strands(anatomy: Anatomy, tress: Tensor, person: Appearance) -> Tensor:
+    """A texture (sample,) of about unit variance that runs along the hair."""
+    x, y, z = anatomy.points
+    # Over the scalp strands run away from the crown, as they are combed.
+    turn, reach = torch.atan2(x, z + 35.0), torch.hypot(x, z + 35.0)
+    long = tress[0] > 0.5
+    across = torch.where(long, tress[1], turn * (40.0 + 0.5 * reach))
+    # Brows lie nearly flat, and point away from the nose.
+    brow = torch.sigmoid(0.5 * (anatomy.brow + 8.0))
+    across = across + brow * (0.35 * x.abs() + 1.1 * y - across)
+    along = torch.where(long, tress[2], y)
+    texture = torch.zeros_like(across)
+    curl = 1 + 5 * person.curl
+    for k, (fine, slow, weight) in enumerate(_STRANDS):
+        bend = 1.7 * torch.sin(0.31 * fine * across + k) + curl * torch.sin(
+            slow * along + 0.1 * across
+        )
+        texture = texture + weight * torch.sin(fine * across + bend + person.mottle[:, k])
+    return texture

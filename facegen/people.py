@@ -1,0 +1,48 @@
+"""People as light and camera find them: shape, skin and hair, with nothing of the scene in it."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor
+
+from facegen.appearance import Appearance
+
+
+@dataclass(frozen=True)
+class People:
+    """A batch of people as light and camera find them, in the head's own frame.
+
+    vertices (batch, 3, vertex): mm, hair included. normals (batch, 3, vertex): unit.
+    skin, hair (batch, 3, vertex): linear reflectance of the two layers, 0..1.
+    covered (batch, vertex): how much hair hides the skin, before it is clamped to 0..1.
+    gloss, exposure (batch,): factors of the specular reflection and of the whole picture.
+    appearance: what skin, hair and covered were painted from, so that large pictures can be painted
+        sample by sample; None where those shall be taken as they are.
+    """
+
+    vertices: Tensor
+    normals: Tensor
+    skin: Tensor
+    hair: Tensor
+    covered: Tensor
+    gloss: Tensor
+    exposure: Tensor
+    appearance: Appearance | None = None
+
+    def one(self, number: int) -> "People":
+        """Person `number` alone, as a batch of one."""
+        return _one(self, number)
+
+
+_Batch = TypeVar("_Batch", People, Appearance)
+
+
+def _one(batch: _Batch, number: int) -> _Batch:
+    fields = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
+    for name, value in fields.items():
+        if isinstance(value, Tensor):
+            fields[name] = value[number : number + 1]
+        elif isinstance(value, Appearance):
+            fields[name] = _one(value, number)
+    return dataclasses.replace(batch, **fields)
