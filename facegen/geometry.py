@@ -88,7 +88,7 @@ class VertexNormals:
     """Smooth normals of meshes that share one topology."""
 
     def __init__(self, faces: Tensor, vertex_count: int):
-        """faces: int32 (face, 3), counter-clockwise from outside."""
+        """faces: int32 (face, 3), counter-clockwise from outside, on the CPU."""
         self._faces = faces.int().contiguous()
         self._corners = _corners_at_vertices(faces, vertex_count)
 
@@ -107,7 +107,7 @@ class VertexNormals:
         face_normals = torch.linalg.cross(b - a, c - a, dim=1)
         # The last, of no face, is zero.
         padded = torch.nn.functional.pad(face_normals, (0, 1))
-        summed = padded[:, :, self._corners.to(vertices.device)].sum(dim=-1)
+        summed = padded[:, :, self._corners].sum(dim=-1)
         squared = (summed * summed).sum(dim=1, keepdim=True)
         return summed * torch.rsqrt(squared.clamp(min=normals.LEAST))
 
@@ -148,10 +148,7 @@ def _corners_at_vertices(faces: Tensor, vertex_count: int) -> Tensor:
     corner = faces.long().flatten()
     order = corner.argsort(stable=True)
     counts = torch.bincount(corner, minlength=vertex_count)
-    place = (
-        torch.arange(len(corner), device=faces.device) - (counts.cumsum(0) - counts)[corner[order]]
-    )
+    place = torch.arange(len(corner)) - (counts.cumsum(0) - counts)[corner[order]]
     around = torch.full((vertex_count, int(counts.max()) if len(corner) else 1), len(faces))
-    around = around.to(faces.device)
     around[corner[order], place] = order // 3
     return around

@@ -12,6 +12,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy, survey
 from facegen.appearance import describe
 from facegen.detail import Lit, Painter
+from facegen.device import move
 from facegen.errors import UserError
 from facegen.geometry import Camera, VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
@@ -63,11 +64,12 @@ class RenderSettings:
 
 
 class Renderer:
-    """Renders a face model's people on the CPU."""
+    """Renders a face model's people on the CPU, or on a CUDA device."""
 
     def __init__(self, model: MorphableModel, settings: RenderSettings | None = None):
         self.model = model
         self.settings = settings or RenderSettings()
+        self.device = torch.device("cpu")
         body = torch.from_numpy(model.faces)
         self._mean = torch.from_numpy(model.mean).T.contiguous()
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
@@ -93,6 +95,13 @@ class Renderer:
         """Where on the head what is."""
         return self._anatomy
 
+    def to(self, device: torch.device | str) -> "Renderer":
+        """The same on another device, where all tensors live that come in and go out; moves it."""
+        _ = self._mesh  # is worked out, and stays, on the CPU
+        self.device = torch.device(device)
+        move(self, self.device)
+        return self
+
     @cached_property
     def _painter(self) -> Painter:
         return Painter(self._anatomy, self._hair.combed)
@@ -106,6 +115,10 @@ class Renderer:
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
+        with self.device:
+            return self._people(identity, expression)
+
+    def _people(self, identity: Tensor, expression: Tensor | None) -> People:
         shape, colours, traits, coefficients = self.model.split(identity)
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
@@ -133,7 +146,7 @@ class Renderer:
 
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
         """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
-        neck = torch.tensor(self.settings.neck)[:, None]
+        neck = torch.tensor(self.settings.neck)[:, None].to(vertices)
         return turn @ (vertices - neck) + neck
 
     def view(self, labels: Tensor, names: Sequence[str] = LABELS) -> View:
@@ -142,15 +155,8 @@ class Renderer:
         What is not named rests as the settings have it. Raises UserError for an unknown name.
         """
         settings, ones = self.settings, torch.ones_like(labels[:, 0])
-        view = View(
-            turn=torch.eye(3).to(labels).expand(len(labels), 3, 3),
-            light_azimuth=torch.zeros_like(ones),
-            light_elevation=settings.lights.elevation * ones,
-            distance=settings.camera.distance * ones,
-            half_height=settings.camera.half_height * ones,
-            middle=torch.zeros_like(labels[:, :1]).expand(-1, 2),
-            background=settings.background * ones,
-        )
+        elevation = settings.lights.elevation
+        view = View.at_rest(ones, settings.camera, elevation, settings.background)
         columns = dict(zip(names, labels.unbind(1), strict=True))
         for latent in (*LATENTS, *OPTIONAL):
             if latent.name in columns:
@@ -164,9 +170,9 @@ class Renderer:
         """Pictures (batch, size, size, 1 or 3) in 0..1.
 
         People may be a batch of one, then all pictures show the same person; so may everything in
-        the view but the light, then it is rasterized once. Differentiable with
-        respect to every input: pose, light, camera, shape, expression, albedo, silhouettes
-        included; where the cast shadow falls counts as fixed.
+        the view but the light, then it is rasterized once. Differentiable with respect to every
+        input: pose, light, camera, shape, expression, albedo, silhouettes included; where the cast
+        shadow falls counts as fixed.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
@@ -237,18 +243,18 @@ class Renderer:
             )
         faces = identity if expression is None else np.hstack([identity, expression])
         distinct, which = np.unique(faces, axis=0, return_inverse=True)
-        shown = torch.from_numpy(distinct)
+        shown = torch.from_numpy(distinct).to(self.device)
         who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
         decoded = -1
         with torch.no_grad():
-            for rows, view in self.view(torch.from_numpy(labels), names).lit(which):
+            for rows, view in self.view(torch.from_numpy(labels).to(self.device), names).lit(which):
                 chunk, number = divmod(int(which[rows[0]]), _PEOPLE_AT_ONCE)
                 if chunk != decoded:
                     some = slice(chunk * _PEOPLE_AT_ONCE, (chunk + 1) * _PEOPLE_AT_ONCE)
                     people = self.people(who[some], None if expression is None else how[some])
                     decoded = chunk
                 pictures = self.render(people.one(number), view, colour=colour)
-                output[rows] = (pictures * 255 + 0.5).to(torch.uint8).numpy()
+                output[rows] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
         return output if colour else output[..., 0]

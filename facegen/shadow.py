@@ -5,14 +5,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster import rasterize
+from facegen.raster import plain, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
 
 Floats = NDArray[np.float32]
 
-_SAMPLES = 160
+SAMPLES = 160
 _REACH_MM = 185.0
-_BIAS_MM = 2.2
+_ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
+"""Where the map sees the origin of the camera's frame."""
+BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
 _AWAY = 0.3
 """The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
@@ -25,20 +27,38 @@ def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tens
     of a shadow is about three samples of the map wide, 7 mm: a window rather than the sun. Where a
     surface faces away from the light the share means nothing, and is 1.
     """
+    points, facing = vertices.detach(), normals.detach()
+    if points.device.type != "cpu":
+        seen, look = from_light(points, light)
+        depth = rasterize(seen.float().contiguous(), faces, SAMPLES, SAMPLES).depth
+        return plain.visibility(seen + BIAS_MM * (look @ facing).mT, depth)
+    points, facing = points.float().contiguous(), facing.float().contiguous()
+    seen = points.new_empty(len(light), points.shape[2], 3)
+    share = points.new_empty(len(light), points.shape[2])
+    axes = _axes(light).float().contiguous().numpy()
+    _place(axes, points.numpy(), seen.numpy())
+    depth = rasterize(seen, faces, SAMPLES, SAMPLES).depth
+    _filter(axes, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
+    return share.to(light)
+
+
+def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the map sees vertices, (batch, vertex, 3), and the matrices that turn them to it.
+
+    x and y in samples of the map, z along the light in mm.
+    """
+    look = _axes(light)
+    return (look @ vertices).mT + torch.tensor(_ORIGIN).to(vertices), look
+
+
+def _axes(light: Tensor) -> Tensor:
+    """Matrices (batch, 3, 3) to the map's frame, for light (batch, 3)."""
     light = light.detach()
     up = torch.tensor([0.0, 1.0, 0.0]).to(light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)
-    scale = 0.5 * _SAMPLES / _REACH_MM
-    axes = torch.stack([scale * right, -scale * above, -light], dim=1)
-    points, facing = (plane.detach().float().contiguous() for plane in (vertices, normals))
-    seen = points.new_empty(len(light), points.shape[2], 3)
-    share = points.new_empty(len(light), points.shape[2])
-    look = axes.float().contiguous().numpy()
-    _place(look, points.numpy(), seen.numpy())
-    depth = rasterize(seen, faces, _SAMPLES, _SAMPLES).depth
-    _filter(look, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
-    return share.to(light)
+    scale = 0.5 * SAMPLES / _REACH_MM
+    return torch.stack([scale * right, -scale * above, -light], dim=1)
 
 
 @parallel_kernel
@@ -46,11 +66,11 @@ def _place(axes: Floats, points: Floats, seen: Floats) -> None:
     """Fill seen (batch, vertex, 3): x and y in samples of the map, z along the light in mm."""
     for n in prange(len(axes)):
         look, place = axes[n], points[n % len(points)]
-        middle, far = np.float32(0.5 * _SAMPLES), np.float32(2 * _REACH_MM + 400.0)
+        right, down, far = np.float32(_ORIGIN[0]), np.float32(_ORIGIN[1]), np.float32(_ORIGIN[2])
         for v in range(place.shape[1]):
             x, y, z = place[0, v], place[1, v], place[2, v]
-            seen[n, v, 0] = look[0, 0] * x + look[0, 1] * y + look[0, 2] * z + middle
-            seen[n, v, 1] = look[1, 0] * x + look[1, 1] * y + look[1, 2] * z + middle
+            seen[n, v, 0] = look[0, 0] * x + look[0, 1] * y + look[0, 2] * z + right
+            seen[n, v, 1] = look[1, 0] * x + look[1, 1] * y + look[1, 2] * z + down
             seen[n, v, 2] = look[2, 0] * x + look[2, 1] * y + look[2, 2] * z + far
 
 
@@ -66,7 +86,7 @@ def _filter_image(
 ) -> None:
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
-    zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(_BIAS_MM)
+    zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(BIAS_MM)
     for v in range(len(share)):
         share[v] = one
         nx, ny, nz = normals[0, v], normals[1, v], normals[2, v]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,6 +39,21 @@ class View:
         places = (self.distance, self.half_height, *self.middle.unbind(1))
         return Camera(*(place[:, None] for place in places))
 
+    @classmethod
+    def at_rest(
+        cls, ones: Tensor, camera: Camera, light_elevation: float, background: float
+    ) -> "View":
+        """As many frontal views, lit from the front, as there are ones (batch,)."""
+        return cls(
+            turn=torch.eye(3).to(ones).expand(len(ones), 3, 3),
+            light_azimuth=torch.zeros_like(ones),
+            light_elevation=light_elevation * ones,
+            distance=camera.distance * ones,
+            half_height=camera.half_height * ones,
+            middle=torch.zeros_like(ones)[:, None].expand(-1, 2),
+            background=background * ones,
+        )
+
     def turned(self, axis: Literal["x", "y", "z"], angle: Tensor) -> "View":
         """The head turned further, by degrees (batch,) about an axis of the camera's frame."""
         return replace(self, turn=about(axis, angle) @ self.turn)
@@ -50,7 +66,9 @@ class View:
         """
         planes = {field.name: getattr(self, field.name) for field in fields(self)}
         moving = ("light_azimuth", "light_elevation")
-        still = [p.reshape(len(p), -1).numpy() for name, p in planes.items() if name not in moving]
+        still = [
+            p.reshape(len(p), -1).cpu().numpy() for name, p in planes.items() if name not in moving
+        ]
         _, group = np.unique(np.column_stack([person, *still]), axis=0, return_inverse=True)
         for number in range(group.max() + 1):
             rows = np.flatnonzero(group == number)

@@ -1,14 +1,20 @@
 """Fixtures that several test files share."""
 
+import os
 from pathlib import Path
 
 import pytest
+import torch
 from fakes import generation, make_dataset
 
 from dcign.checkpoint import Run, load_run
 from facegen.morphable import DEFAULT_MODEL, MorphableModel, load
 from facegen.shards import Dataset
 from runs import SIZE, save_run
+
+if not torch.cuda.is_available():
+    # Before anyone imports triton, which reads it once.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

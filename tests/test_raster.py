@@ -112,6 +112,18 @@ def test_backend_equals_reference(scene: str, cull: bool) -> None:
     assert_same(rasterize(*arguments, cull=cull, backend="numba"), reference)
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("cull", [True, False])
+@pytest.mark.parametrize("scene", SCENES)
+def test_triton_equals_reference(scene: str, cull: bool) -> None:
+    """On small pictures, as its interpreter takes a step for every sample of a face's box."""
+    pytest.importorskip("triton")
+    screen, faces = SCENES[scene]
+    arguments = screen, faces, 9, 11
+    reference = rasterize(*arguments, cull=cull, backend="reference")
+    assert_same(rasterize(*arguments, cull=cull, backend="triton"), reference)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 5)])
 def test_small_pictures(size: tuple[int, int]) -> None:
     screen, faces = SCENES["soup"]
@@ -309,7 +321,7 @@ def test_wrong_sizes_are_refused(size: tuple[int, int]) -> None:
 
 
 def test_unknown_backend_is_one_line() -> None:
-    with pytest.raises(UserError, match="no rasterizer is called 'opengl'; there are: numba, ref"):
+    with pytest.raises(UserError, match="no rasterizer is called 'opengl'; there are: numba, pyt"):
         rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="opengl")
 
 
@@ -317,6 +329,6 @@ def test_a_file_is_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A new file is listed by itself; without its dependency it fails only when it is chosen."""
     (tmp_path / "exotic.py").write_text("import a_package_that_nobody_has\n")
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
-    assert backend_names() == ("exotic", "numba", "reference")
+    assert backend_names() == ("exotic", "numba", "pytorch3d", "reference", "triton")
     with pytest.raises(UserError, match="'exotic' needs the package 'a_package_that_nobody_has'"):
         rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="exotic")

@@ -94,19 +94,20 @@ def rasterize(
     width: int,
     *,
     cull: bool = True,
-    backend: str = "numba",
+    backend: str | None = None,
 ) -> Fragments:
     """Find the nearest face at the centre of every sample, under the rules above.
 
     screen: float32 (batch, vertex, 3), x, y in samples and z in mm; no gradient flows from here.
     faces: int32 (face, 3), indices of vertices, the same for the whole batch.
     cull: drop the faces seen from behind; otherwise both sides count.
-    backend: one of backend_names().
+    backend: one of backend_names(); None takes numba, or on a CUDA device triton.
     Raises ValueError for tensors that are not like this, and UserError for a backend that does not
     exist or whose dependency is not installed.
     """
     _check(screen, faces, height, width)
-    return _load(backend).rasterize(screen.detach(), faces, height, width, cull=cull)
+    name = backend or ("triton" if screen.device.type == "cuda" else "numba")
+    return _load(name).rasterize(screen.detach(), faces, height, width, cull=cull)
 
 
 def _check(screen: Tensor, faces: Tensor, height: int, width: int) -> None:
@@ -120,7 +121,8 @@ def _check(screen: Tensor, faces: Tensor, height: int, width: int) -> None:
         raise ValueError(f"screen is on {screen.device} but faces on {faces.device}")
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise ValueError(f"a picture has 1 to {MAX_SIDE} samples a side, not {height} x {width}")
-    if faces.numel():
+    # Another device would have to be waited for.
+    if faces.numel() and faces.device.type == "cpu":
         low, high = (int(bound) for bound in torch.aminmax(faces))
         if low < 0 or high >= screen.shape[1]:
             raise ValueError(

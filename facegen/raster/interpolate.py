@@ -7,21 +7,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster import barycentric
+from facegen.raster import barycentric, plain
 from facegen.raster.contract import Fragments
 
 
 def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, fragments: Fragments) -> Tensor:
     """The attributes of what each sample sees (batch, height, width, channel), 0 at the background.
 
-    attributes: (batch or 1, vertex, channel), of screen's dtype: float32 or float64, on the CPU.
+    attributes: (batch or 1, vertex, channel), of screen's dtype, float32 or float64.
     screen: (batch, vertex, 3) and faces (face, 3), as they were rasterized.
     Gradients go to attributes and to all of screen, with the faces that are seen held fixed; they
-    are the same bits with every number of threads. As the rasterizer rounds vertices, a sample can
-    lie a little outside its face: the coordinate that would be negative is 0.
+    are the same bits with every number of the CPU's threads. As the rasterizer rounds vertices, a
+    sample can lie a little outside its face: the coordinate that would be negative is 0.
     Raises ValueError if shapes or types do not fit together.
     """
     _check(attributes, screen, fragments.face_id)
+    if screen.device.type != "cpu":
+        return plain.interpolate(attributes, screen, faces, fragments.face_id)
     image: Tensor = _Interpolate.apply(  # type: ignore[no-untyped-call]
         attributes, screen, faces, fragments.face_id
     )
@@ -88,8 +90,8 @@ def _check(attributes: Tensor, screen: Tensor, face_id: Tensor) -> None:
         raise ValueError(f"fragments are of {len(face_id)} images, but screen of {batch}")
     if attributes.dtype != screen.dtype or not attributes.is_floating_point():
         raise ValueError(f"attributes are {attributes.dtype}, but screen is {screen.dtype}")
-    if any(tensor.device.type != "cpu" for tensor in (attributes, screen, face_id)):
+    if not attributes.device == screen.device == face_id.device:
         raise ValueError(
-            f"interpolate needs tensors on the CPU, not on {attributes.device}, {screen.device} "
+            f"interpolate needs tensors on one device, not on {attributes.device}, {screen.device} "
             f"and {face_id.device}"
         )

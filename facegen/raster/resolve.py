@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.raster import plain
 from facegen.raster.contract import Fragments
 from facegen.raster.jit import parallel_kernel, prange
 
@@ -30,9 +31,12 @@ def resolve(
             f"{height} x {width} samples do not make whole pixels "
             f"of {samples_per_axis} x {samples_per_axis}"
         )
-    pixels, empty = _Box.apply(  # type: ignore[no-untyped-call]
-        samples, fragments.face_id, samples_per_axis
-    )
+    if samples.device.type != "cpu":
+        pixels, empty = plain.box(samples, fragments.face_id, samples_per_axis)
+    else:
+        pixels, empty = _Box.apply(  # type: ignore[no-untyped-call]
+            samples, fragments.face_id, samples_per_axis
+        )
     return torch.addcmul(pixels, empty, background)
 
 

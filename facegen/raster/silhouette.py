@@ -68,7 +68,8 @@ class _Silhouettes(torch.autograd.Function):
         if not ctx.needs_input_grad[1]:
             return by_pixels, None, None, None, None, None
         screen, samples, background, face_id, depth = ctx.saved_tensors
-        by_screen = torch.zeros_like(screen, memory_format=torch.contiguous_format)
+        # The sweep runs on the CPU, wherever the picture was made.
+        by_screen = torch.zeros(screen.shape, dtype=screen.dtype)
         sweep(
             _array(screen),
             ctx.mesh.faces,
@@ -81,8 +82,8 @@ class _Silhouettes(torch.autograd.Function):
             _array(by_pixels),
             by_screen.numpy(),
         )
-        return by_pixels, by_screen, None, None, None, None
+        return by_pixels, by_screen.to(screen.device), None, None, None, None
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().contiguous().numpy()
+    return tensor.detach().cpu().contiguous().numpy()

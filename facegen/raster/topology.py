@@ -24,7 +24,7 @@ class Topology:
 
 def topology(faces: Tensor) -> Topology:
     """Faces (face, 3), int32, to the topology of their mesh."""
-    corners = faces.numpy()
+    corners = faces.cpu().numpy()
     # Half-edge 3 f + i is opposite corner i of face f.
     ends = np.sort(np.stack([corners[:, [1, 2, 0]], corners[:, [2, 0, 1]]], axis=-1), axis=-1)
     ends = ends.reshape(-1, 2)

@@ -1,0 +1,129 @@
+"""The rasterizer for CUDA devices, in Triton: every face of every picture of a batch in one launch.
+
+A program draws _FACES faces of one picture, a lane each, one sample of their boxes after the other.
+Samples hold the keys of backends/numba.py, raised by atomic maxima: in whatever order, the same.
+Nothing here waits for the device. Under TRITON_INTERPRET=1 it runs on the CPU, for tests.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
+
+_FACES = 128
+_INDEX_MASK = 0xFFFFFFFF
+
+
+def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool) -> Fragments:
+    """See facegen.raster.contract.rasterize."""
+    if screen.device.type != "cuda" and not triton.knobs.runtime.interpret:
+        raise ValueError(f"rasterizer 'triton' runs on CUDA devices, not on {screen.device}")
+    keys = torch.zeros((len(screen), height, width), dtype=torch.int64, device=screen.device)
+    if len(screen) and len(faces):
+        grid, inverse_depth = _snap(screen)
+        _draw[(triton.cdiv(len(faces), _FACES), len(screen))](
+            grid,
+            inverse_depth,
+            faces.contiguous(),
+            keys,
+            len(faces),
+            screen.shape[1],
+            height,
+            width,
+            cull=cull,
+            subsamples=SUBSAMPLES,
+            lanes=_FACES,
+        )
+    face_id = torch.where(keys == 0, -1, _INDEX_MASK - (keys & _INDEX_MASK)).int()
+    return Fragments(face_id, 1 / (keys >> 32).int().view(torch.float32))
+
+
+def _snap(screen: Tensor) -> tuple[Tensor, Tensor]:
+    """Vertices on the fixed-point grid (batch, vertex, 2) and their 1 / z, 0 where unusable."""
+    place, inverse = screen[..., :2], 1 / screen[..., 2]
+    usable = place.isfinite().all(dim=-1) & (inverse > 0) & (inverse < torch.inf)
+    place = torch.where(usable[..., None], place, 0).clamp(-GUARD, GUARD)
+    grid = (place * SUBSAMPLES).round().int()
+    return grid.contiguous(), torch.where(usable, inverse, 0).contiguous()
+
+
+@triton.jit
+def _edge(ax, ay, bx, by, x, y):  # type: ignore[no-untyped-def]
+    """Twice the area of (a, b, point), in steps of the grid, squared."""
+    return (by - ay) * (x - ax) - (bx - ax) * (y - ay)
+
+
+@triton.jit
+def _least(ax, ay, bx, by):  # type: ignore[no-untyped-def]
+    """The least edge function that is inside: 0 on a left or top edge, else 1."""
+    return tl.where((by > ay) | ((by == ay) & (bx < ax)), 0, 1)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _draw(  # type: ignore[no-untyped-def]
+    grid,
+    inverse_depth,
+    faces,
+    keys,
+    face_count,
+    vertex_count,
+    height,
+    width,
+    cull: tl.constexpr,
+    subsamples: tl.constexpr,
+    lanes: tl.constexpr,
+):
+    """Raise the keys (batch, height, width) of the samples that each face covers."""
+    face = tl.program_id(0) * lanes + tl.arange(0, lanes)
+    picture = tl.program_id(1).to(tl.int64)
+    there = face < face_count
+    first = picture * vertex_count
+    a = first + tl.load(faces + 3 * face, mask=there, other=0)
+    b = first + tl.load(faces + 3 * face + 1, mask=there, other=0)
+    c = first + tl.load(faces + 3 * face + 2, mask=there, other=0)
+    ax, ay = tl.load(grid + 2 * a).to(tl.int64), tl.load(grid + 2 * a + 1).to(tl.int64)
+    bx, by = tl.load(grid + 2 * b).to(tl.int64), tl.load(grid + 2 * b + 1).to(tl.int64)
+    cx, cy = tl.load(grid + 2 * c).to(tl.int64), tl.load(grid + 2 * c + 1).to(tl.int64)
+    za, zb, zc = tl.load(inverse_depth + a), tl.load(inverse_depth + b), tl.load(inverse_depth + c)
+    area = _edge(bx, by, cx, cy, ax, ay)
+    # A face seen from behind turns round, by exchanging two of its vertices.
+    behind = area < 0
+    bx, cx = tl.where(behind, cx, bx), tl.where(behind, bx, cx)
+    by, cy = tl.where(behind, cy, by), tl.where(behind, by, cy)
+    zb, zc = tl.where(behind, zc, zb), tl.where(behind, zb, zc)
+    if cull:
+        there &= area > 0
+    else:
+        there &= area != 0
+    there &= (za > 0) & (zb > 0) & (zc > 0)
+    scale = 1 / tl.abs(area).to(tl.float32)
+    za, zb, zc = za * scale, zb * scale, zc * scale
+    half: tl.constexpr = subsamples // 2
+    # The samples whose centres lie in the face's box.
+    left = tl.minimum(tl.minimum(ax, bx), cx) + half - 1
+    right = tl.maximum(tl.maximum(ax, bx), cx) + half
+    top = tl.minimum(tl.minimum(ay, by), cy) + half - 1
+    bottom = tl.maximum(tl.maximum(ay, by), cy) + half
+    shift: tl.constexpr = subsamples.bit_length() - 1
+    left, right = tl.maximum(left >> shift, 0), tl.minimum(right >> shift, width)
+    top, bottom = tl.maximum(top >> shift, 0), tl.minimum(bottom >> shift, height)
+    across, down = tl.maximum(right - left, 0), tl.maximum(bottom - top, 0)
+    samples = tl.where(there, across * down, 0)
+    across = tl.maximum(across, 1)
+    least_a = _least(bx, by, cx, cy)
+    least_b = _least(cx, cy, ax, ay)
+    least_c = _least(ax, ay, bx, by)
+    key_of_face = 0xFFFFFFFF - face.to(tl.int64)
+    for sample in range(tl.max(samples)):
+        column, row = left + sample % across, top + sample // across
+        x, y = column * subsamples + half, row * subsamples + half
+        ea = _edge(bx, by, cx, cy, x, y)
+        eb = _edge(cx, cy, ax, ay, x, y)
+        ec = _edge(ax, ay, bx, by, x, y)
+        inverse = ea.to(tl.float32) * za + eb.to(tl.float32) * zb + ec.to(tl.float32) * zc
+        covered = (sample < samples) & (ea >= least_a) & (eb >= least_b) & (ec >= least_c)
+        key = (inverse.to(tl.int32, bitcast=True).to(tl.int64) << 32) | key_of_face
+        place = keys + (picture * height + row) * width + column
+        tl.atomic_max(place, key, mask=covered, sem="relaxed")

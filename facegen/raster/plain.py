@@ -1,0 +1,63 @@
+"""Interpolation, averaging and soft shadows in plain torch: for devices without compiled kernels.
+
+Nothing here waits for the device; gradients are torch's own.
+"""
+
+import torch
+from torch import Tensor
+
+_LEAST = 1e-20
+"""As in facegen.raster.barycentric."""
+
+
+def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor) -> Tensor:
+    """See facegen.raster.interpolate, which has checked the arguments."""
+    batch, height, width = face_id.shape
+    covered = face_id >= 0
+    corners = faces.long()[face_id.clamp(min=0).long()]
+    picture = torch.arange(batch, device=screen.device)[:, None, None, None]
+    place = screen[picture, corners]
+    column = torch.arange(width, device=screen.device).to(screen.dtype) + 0.5
+    row = torch.arange(height, device=screen.device).to(screen.dtype) + 0.5
+    x = place[..., 0] - column[:, None]
+    y = place[..., 1] - row[:, None, None]
+    (ax, bx, cx), (ay, by, cy) = x.unbind(-1), y.unbind(-1)
+    areas = torch.stack([cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by], dim=-1)
+    side = torch.where(areas.sum(-1, keepdim=True) >= 0, 1.0, -1.0).to(areas)
+    shares = (side * areas).clamp(min=_LEAST) / place[..., 2]
+    shares = shares / shares.sum(-1, keepdim=True)
+    picture = picture if len(attributes) == batch else torch.zeros_like(picture)
+    image = (shares[..., None] * attributes[picture, corners]).sum(-2)
+    return torch.where(covered[..., None], image, 0)
+
+
+def box(samples: Tensor, face_id: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """The mean over side x side samples, and the share (..., 1) of them that see no face."""
+    batch, height, width, channels = samples.shape
+    shape = (batch, height // side, side, width // side, side)
+    pixels = samples.reshape(*shape, channels).mean(dim=(2, 4))
+    empty = (face_id < 0).to(samples.dtype).reshape(*shape, 1).mean(dim=(2, 4))
+    return pixels, empty
+
+
+def visibility(receivers: Tensor, depth: Tensor) -> Tensor:
+    """The share (batch, vertex) of 3 x 3 bilinear taps of depth maps that lie behind receivers.
+
+    receivers (batch, vertex, 3): x and y in samples of depth (batch, height, width), and z.
+    Receivers beyond the map are lit.
+    """
+    height, width = depth.shape[1:]
+    x, y, z = (receivers - torch.tensor([0.5, 0.5, 0.0]).to(receivers)).unbind(-1)
+    column, row = x.floor(), y.floor()
+    inside = (column >= 1) & (row >= 1) & (column <= width - 3) & (row <= height - 3)
+    fx, fy = x - column, y - row
+    first = torch.where(inside, (row - 1) * width + column - 1, 0).long()
+    steps = torch.arange(4, device=depth.device)
+    taps = first[..., None, None] + steps[:, None] * width + steps
+    near = depth.flatten(1).gather(1, taps.flatten(1)).reshape(taps.shape)
+    lit = (z[..., None, None] <= near).to(receivers.dtype)
+    one = torch.ones_like(fx)
+    across = torch.stack([1 - fx, one, one, fx], dim=-1)
+    down = torch.stack([1 - fy, one, one, fy], dim=-1)
+    share = (lit * down[..., None] * across[..., None, :]).sum(dim=(-2, -1)) / 9
+    return torch.where(inside, share, 1)
