@@ -64,8 +64,9 @@ def test_everything_imported_is_a_declared_dependency() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     declared = re.findall(r"^[\w-]+", setup["options"]["install_requires"], flags=re.MULTILINE)
-    # What rivals need is imported only when it is there.
-    optional = re.findall(r"^[\w-]+", setup["options.extras_require"]["benchmark"], re.MULTILINE)
+    # What rivals and other devices need is imported only when it is there.
+    extras = setup["options.extras_require"]
+    optional = re.findall(r"^[\w-]+", extras["benchmark"] + extras["dev"], re.MULTILINE)
     names = {"pillow": "PIL", "scikit-learn": "sklearn", "scikit-image": "skimage"}
     known = {names.get(name, name) for name in (*declared, *optional, "pytorch3d")}
     known |= {"facegen", "dcign", *sys.stdlib_module_names}

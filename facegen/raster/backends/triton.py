@@ -5,6 +5,8 @@ Samples hold the keys of backends/numba.py, raised by atomic maxima: in whatever
 Nothing here waits for the device. Under TRITON_INTERPRET=1 it runs on the CPU, for tests.
 """
 
+import os
+
 import torch
 import triton
 import triton.language as tl
@@ -18,7 +20,7 @@ _INDEX_MASK = 0xFFFFFFFF
 
 def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool) -> Fragments:
     """See facegen.raster.contract.rasterize."""
-    if screen.device.type != "cuda" and not triton.knobs.runtime.interpret:
+    if screen.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(f"rasterizer 'triton' runs on CUDA devices, not on {screen.device}")
     keys = torch.zeros((len(screen), height, width), dtype=torch.int64, device=screen.device)
     if len(screen) and len(faces):
@@ -34,6 +36,7 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
             width,
             cull=cull,
             subsamples=SUBSAMPLES,
+            shift=SUBSAMPLES.bit_length() - 1,
             lanes=_FACES,
         )
     face_id = torch.where(keys == 0, -1, _INDEX_MASK - (keys & _INDEX_MASK)).int()
@@ -73,6 +76,7 @@ def _draw(  # type: ignore[no-untyped-def]
     width,
     cull: tl.constexpr,
     subsamples: tl.constexpr,
+    shift: tl.constexpr,
     lanes: tl.constexpr,
 ):
     """Raise the keys (batch, height, width) of the samples that each face covers."""
@@ -106,7 +110,6 @@ def _draw(  # type: ignore[no-untyped-def]
     right = tl.maximum(tl.maximum(ax, bx), cx) + half
     top = tl.minimum(tl.minimum(ay, by), cy) + half - 1
     bottom = tl.maximum(tl.maximum(ay, by), cy) + half
-    shift: tl.constexpr = subsamples.bit_length() - 1
     left, right = tl.maximum(left >> shift, 0), tl.minimum(right >> shift, width)
     top, bottom = tl.maximum(top >> shift, 0), tl.minimum(bottom >> shift, height)
     across, down = tl.maximum(right - left, 0), tl.maximum(bottom - top, 0)
