@@ -10,7 +10,7 @@ from facegen.raster import rasterize
 _DIRECTIONS = 256
 _SAMPLES = 512
 _BIAS_MM = 1.5
-_TEETH_SKY = 0.6
+_TEETH_SKY, _TEETH_DEPTH_MM = 0.6, 28.0
 
 
 def ambient_occlusion(vertices: Tensor, normals: Tensor, faces: Tensor) -> NDArray[np.float32]:
@@ -33,9 +33,18 @@ def ambient_occlusion(vertices: Tensor, normals: Tensor, faces: Tensor) -> NDArr
     return (open_sky / weight.clamp(min=1e-6)).numpy().astype(np.float32)
 
 
-def lit_teeth(occlusion: NDArray[np.float32], teeth: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Occlusion (vertex,), but some light on the teeth: they are only seen when the mouth opens."""
-    return np.asarray(np.maximum(occlusion, _TEETH_SKY * teeth), dtype=np.float32)
+def lit_teeth(
+    occlusion: NDArray[np.float32], teeth: NDArray[np.floating], vertices: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Occlusion (vertex,), but some light on the front teeth (vertices (vertex, 3), mm).
+
+    They are seen only when the mouth opens, and occlusion is that of a mouth that is shut.
+    """
+    if not teeth.any():
+        return occlusion
+    behind = vertices[teeth > 0.5, 2].max() - vertices[:, 2]
+    share = _TEETH_SKY * np.clip(1 - behind / _TEETH_DEPTH_MM, 0, 1)
+    return np.asarray(np.maximum(occlusion, share * teeth), dtype=np.float32)
 
 
 def sees(

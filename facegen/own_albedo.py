@@ -36,19 +36,17 @@ class OwnAlbedo:
         return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def bare(anatomy: Anatomy) -> Anatomy:
-    """The anatomy of a face whose brows, lashes and beard are in its colours already.
+def bare(anatomy: Anatomy, coloured: bool) -> Anatomy:
+    """The anatomy without the hair that a model has no use for.
 
-    Hair grows only on a whole head: upon a crop's forehead it would be a cap without a back.
+    On the crop of a face a hairdo would be a band around the forehead. Where a model is coloured,
+    its brows, lashes and beard are in its colours already.
     """
     nowhere = torch.full_like(anatomy.brow, _NOWHERE_MM)
     _, y, z = anatomy.points
-    whole = bool(((y > 40) & (z < -60)).any())
-    return dataclasses.replace(
-        anatomy,
-        brow=nowhere,
-        beard=nowhere,
-        moustache=nowhere,
-        lash=torch.zeros_like(anatomy.lash),
-        scalp=anatomy.scalp if whole else nowhere,
-    )
+    if not ((y > 40) & (z < -60)).any():
+        anatomy = dataclasses.replace(anatomy, scalp=nowhere)
+    if not coloured:
+        return anatomy
+    lash = torch.zeros_like(anatomy.lash)
+    return dataclasses.replace(anatomy, brow=nowhere, beard=nowhere, moustache=nowhere, lash=lash)

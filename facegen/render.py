@@ -75,11 +75,8 @@ class Renderer:
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
         normals = VertexNormals(body, len(model.mean))(self._mean[None])[0]
-        anatomy = survey(model, normals)
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
-        if self._own_albedo:
-            anatomy = bare(anatomy)
-        self._body = anatomy
+        self._body = anatomy = bare(survey(model, normals), model.albedo is not None)
         self._hair = Hairdresser(
             self._mean,
             (anatomy.is_skin > 0.5) & (anatomy.ear < 0.02),

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from foreign_models import Shape, write_bfm2017, write_gnm
 
+from cli import cli
 from facegen.latents import draw_identity
 from facegen.morphable import MorphableModel, load
 from facegen.morphable.cache import folder
@@ -163,6 +165,26 @@ def test_a_second_load_comes_from_the_cache(
     with pytest.raises(AssertionError, match="registered again"):
         load(path)
     kept.write_bytes(whole)
+
+
+def test_commands_take_it(path: Path, dressed: MorphableModel, tmp_path: Path) -> None:
+    arguments = ["generate", "--preset", "tiny", "--out", str(tmp_path / "faces"), "--dry-run"]
+    result = CliRunner().invoke(cli, [*arguments, "--face-model", str(path)])
+    assert result.exit_code == 0, result.output
+    assert dressed.name in result.output and "Apache-2.0" in result.output
+
+
+def test_a_painted_crop_wears_no_hairdo(
+    head: MorphableModel, stranger: Shape, tmp_path: Path
+) -> None:
+    crop, _ = crop_of(head, stranger)
+    write_gnm(tmp_path / "crop.npz", crop)
+    model = load(tmp_path / "crop.npz")
+    renderer = Renderer(model, RenderSettings(size=32))
+    assert renderer.anatomy.scalp.max() < 0 < renderer.anatomy.brow.max()
+    eyes = model.fields["eye_angle"] >= 0
+    for side in (1, -1):
+        assert (eyes & (side * model.canonical[:, 0] > 0)).sum() > 50, "eyes are painted on"
 
 
 def _never(*_: object) -> None:

