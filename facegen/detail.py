@@ -35,6 +35,7 @@ class Lit:
     visible: Tensor | None
     opened: Tensor
     lights: Lights
+    environment: Tensor | None
 
 
 _Batch = TypeVar("_Batch", Lit, Surface, Appearance)
@@ -125,7 +126,8 @@ class Painter:
             seen = band.face_id >= 0
             samples = interpolate(attributes, shifted, faces, band)[seen].T
             share, painted = self._samples(surface, person, samples)
-            layers = shade(painted, lit.light, share, lit.opened, lit.lights, colour=colour)
+            lights = (lit.lights, lit.environment)
+            layers = shade(painted, lit.light, share, lit.opened, *lights, colour=colour)
             shown = mix(layers)[0]
             empty = shown.new_zeros((*seen.shape, shown.shape[1]))
             bands.append(torch.index_put(empty, (seen,), shown))

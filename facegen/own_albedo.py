@@ -13,6 +13,11 @@ _MIDDLE = 0.30
 """Mean linear reflectance for which the lens need not be opened: that of our own painted skin."""
 
 
+def linear(values: Tensor) -> Tensor:
+    """Values 0..1 in sRGB to linear ones: IEC 61966-2-1."""
+    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
 class OwnAlbedo:
     """A model's albedo, ready to be evaluated for a batch of people."""
 
@@ -30,10 +35,9 @@ class OwnAlbedo:
         return self._linear((self._mean + moved).clamp(0, 1))
 
     def _linear(self, values: Tensor) -> Tensor:
-        """IEC 61966-2-1, where the values are encoded so."""
         if self._encoding == "linear":
             return values
-        return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+        return linear(values)
 
 
 def bare(anatomy: Anatomy, coloured: bool) -> Anatomy:

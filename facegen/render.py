@@ -1,7 +1,7 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,8 +14,9 @@ from facegen.appearance import describe
 from facegen.detail import Lit, Painter
 from facegen.device import move
 from facegen.errors import UserError
-from facegen.geometry import Camera, VertexNormals, direction, project
+from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
+from facegen.harmonics import surroundings
 from facegen.latents import LABELS, LATENTS, OPTIONAL
 from facegen.morphable import MorphableModel
 from facegen.own_albedo import OwnAlbedo, bare
@@ -31,36 +32,20 @@ from facegen.raster import (
     resolve,
     topology,
 )
-from facegen.shading import Lights, Surface, exposure, shade
+from facegen.settings import RenderSettings
+from facegen.shading import Surface, exposure, shade
 from facegen.shadow import key_visibility
 from facegen.skin import paint
 from facegen.tresses import Hairdresser
 from facegen.view import View
+
+__all__ = ["FINE", "RenderSettings", "Renderer"]
 
 FINE = 256
 """Pictures this large, pixels a side, are painted sample by sample."""
 
 _PEOPLE_AT_ONCE = 20
 """A mini-batch: fewer waste time on small operations, more need more memory and gain nothing."""
-
-
-@dataclass(frozen=True)
-class RenderSettings:
-    """Everything about a picture that no label says.
-
-    size: pixels a side. samples_per_axis: its square is the number of samples a pixel.
-    shadows: whether the key light casts them. background: its gray value, 0..1.
-    neck: the point, mm in the head's frame, about which the head turns and nods. It lies behind the
-        head's centre, so a turning face also moves sideways, as it does on a real neck.
-    """
-
-    size: int = 150
-    samples_per_axis: int = 2
-    shadows: bool = True
-    background: float = 1.0
-    neck: tuple[float, float, float] = (0.0, 0.0, -30.0)
-    camera: Camera = field(default_factory=Camera)
-    lights: Lights = field(default_factory=Lights)
 
 
 class Renderer:
@@ -154,6 +139,7 @@ class Renderer:
         settings, ones = self.settings, torch.ones_like(labels[:, 0])
         elevation = settings.lights.elevation
         view = View.at_rest(ones, settings.camera, elevation, settings.background)
+        view = replace(view, environment=surroundings(settings.environment, ones))
         columns = dict(zip(names, labels.unbind(1), strict=True))
         for latent in (*LATENTS, *OPTIONAL):
             if latent.name in columns:
@@ -167,9 +153,8 @@ class Renderer:
         """Pictures (batch, size, size, 1 or 3) in 0..1.
 
         People may be a batch of one, then all pictures show the same person; so may everything in
-        the view but the light, then it is rasterized once. Differentiable with respect to every
-        input: pose, light, camera, shape, expression, albedo, silhouettes included; where the cast
-        shadow falls counts as fixed.
+        the view but the light, then it is rasterized once. Differentiable with respect to all of
+        both, silhouettes included; where the cast shadow falls counts as fixed.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
@@ -187,18 +172,19 @@ class Renderer:
             wet=self._wet,
         )
         opened = people.exposure * exposure(light)
+        lights = (settings.lights, view.environment)
         screen = project(vertices, view.camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
         background = view.background[:, None].expand(-1, 3 if colour else 1)
         if settings.size >= FINE and people.appearance is not None:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
-            lit = Lit(surface, light, visible, opened, settings.lights)
+            lit = Lit(surface, light, visible, opened, *lights)
             shown = self._painter(
                 lit, people.appearance, screen, self.faces, fragments, colour=colour
             )
             return self._finish(shown, screen, fragments, background)
-        layers = shade(surface, light, visible, opened, settings.lights, colour=colour)
+        layers = shade(surface, light, visible, opened, *lights, colour=colour)
         if not (layers.requires_grad or screen.requires_grad or background.requires_grad):
             return composite(
                 layers, screen, self.faces, fragments, background, settings.samples_per_axis

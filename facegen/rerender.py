@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from facegen.errors import UserError
 from facegen.geometry import Camera
+from facegen.harmonics import exposed, of_panorama
 from facegen.latents import EXPRESSION, LATENTS, OPTIONAL, draw_identity
 from facegen.morphable import MorphableModel, load
+from facegen.own_albedo import linear
 from facegen.render import Renderer, RenderSettings
 from facegen.shading import Lights
 from facegen.shards import Dataset
@@ -124,6 +127,7 @@ def read_settings(dataset: Dataset) -> RenderSettings:
                 "neck": tuple(kept["neck"]),
                 "camera": Camera(**kept["camera"]),
                 "lights": Lights(**kept["lights"]),
+                "environment": tuple(map(tuple, kept.get("environment", ()))),
             }
         )
     except (KeyError, TypeError) as error:
@@ -141,11 +145,36 @@ def _same_kinds(expected: Any, found: Any) -> bool:
     if isinstance(expected, dict) and isinstance(found, dict):
         return all(_same_kinds(expected[name], value) for name, value in found.items())
     if isinstance(expected, list) and isinstance(found, list):
+        if not expected:
+            return all(
+                isinstance(row, list) and _same_kinds([0.0] * len(row), row) for row in found
+            )
         return len(expected) == len(found) and all(map(_same_kinds, expected, found))
     numbers = (int, float)
     return type(expected) is type(found) or (
         type(expected) in numbers and type(found) in numbers and math.isfinite(found)
     )
+
+
+def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSettings:
+    """Settings with a panorama's light in place of sky and fill, and of the key light unless `key`.
+
+    panorama: a picture of everything around the head; see facegen.harmonics.of_panorama. Its values
+    are taken as sRGB. Raises UserError when it cannot be read.
+    """
+    try:
+        with Image.open(panorama) as file:
+            # Light this soft needs no more.
+            small = file.convert("RGB").resize((256, 128), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{panorama}: not a picture that can be read; take a PNG or JPEG"
+        ) from error
+    values = torch.from_numpy(np.asarray(small).astype(np.float32) / 255)
+    light = exposed(of_panorama(linear(values)))
+    lights = settings.lights if key else replace(settings.lights, key=0.0)
+    rows = tuple(tuple(row) for row in light.tolist())
+    return replace(settings, lights=lights, environment=rows)
 
 
 def new_scene(

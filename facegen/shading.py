@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import reflection
+from facegen.harmonics import reflected
 from facegen.reflection import (
     display,
     from_around,
@@ -70,30 +71,38 @@ def shade(
     visible: Tensor | None,
     opened: Tensor,
     lights: Lights,
+    environment: Tensor | None = None,
     *,
     colour: bool,
 ) -> Tensor:
     """Picture values (batch, vertex, 2 * channel + 1): of skin, of hair, and surface.covered.
 
     light (batch, 3): unit vectors to the key light. visible (batch, vertex): the share of it that
-    reaches each vertex, or None where nothing casts. opened (batch,): exposure. colour: three
-    channels, else one. Without gradients, on the CPU and in single precision, it is compiled.
+    reaches each vertex, or None where nothing casts. opened (batch,): exposure. environment: takes
+    the place of the lights' sky and fill; see facegen.harmonics.reflected. colour: three channels,
+    else one. Without it and gradients, on the CPU and in single precision, shading is compiled.
     """
     planes = [getattr(surface, field) for field in Surface.__dataclass_fields__]
     inputs = [*planes, light, opened] + ([] if visible is None else [visible])
-    plain = all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in inputs)
+    plain = environment is None and all(
+        tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in inputs
+    )
     if plain and not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
         return _shade_compiled(surface, light, visible, opened, lights, colour)
     normals, opened = surface.normals, opened[:, None]
     key = lights.key * from_key(_dot(normals, light)) * opened
     key = key if visible is None else key * visible
-    around = from_around(normals[:, 1], normals[:, 2], lights.sky, lights.ground, lights.fill)
-    around = surface.occlusion * around * opened
-    received, half = (key + around)[:, None], _halfway(light)
+    if environment is None:
+        around = from_around(normals[:, 1], normals[:, 2], lights.sky, lights.ground, lights.fill)
+        around = around[:, None]
+    else:
+        around = reflected(environment, normals)
+    around = surface.occlusion * around * opened[:, None]
+    received, half = key[:, None] + around, _halfway(light)
     shine = skin_shine(_dot(normals, half), key, surface.gloss[:, None], surface.wet)
     skin = display(lit_skin(surface.skin, received, shine[:, None]))
     # A strand shines where its tangent is across the half vector.
-    shine = hair_shine(_dot(surface.strand, half), key, around)
+    shine = hair_shine(_dot(surface.strand, half), key, around.mean(dim=1))
     hair = display(lit_hair(surface.hair, received, shine[:, None]))
     if not colour:
         skin, hair = gray(skin), gray(hair)

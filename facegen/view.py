@@ -23,6 +23,8 @@ class View:
     half_height (batch,): mm at the origin that the picture shows above and below its middle.
     middle (batch, 2): mm at the origin, x and y of what the picture's middle shows.
     background (batch,): gray value of the picture where there is nobody, 0..1.
+    environment (batch, 9, 1 or 3): light from all around, in place of the settings' sky and fill;
+        see facegen.harmonics.
     """
 
     turn: Tensor
@@ -32,6 +34,7 @@ class View:
     half_height: Tensor
     middle: Tensor
     background: Tensor
+    environment: Tensor | None = None
 
     @property
     def camera(self) -> Camera:
@@ -64,7 +67,8 @@ class View:
         person (batch,): whom each picture shows; they come in that order. What pictures share has
         one item in the view that comes back.
         """
-        planes = {field.name: getattr(self, field.name) for field in fields(self)}
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        planes = {name: plane for name, plane in named if plane is not None}
         moving = ("light_azimuth", "light_elevation")
         still = [
             p.reshape(len(p), -1).cpu().numpy() for name, p in planes.items() if name not in moving

@@ -140,7 +140,11 @@ def test_one_head_under_many_lights_has_gradients(renderer, person) -> None:
     angles = torch.tensor([[20.0, 0.0, -30.0], [20.0, 0.0, 50.0]])
     view = renderer.view(angles)
     fields = {field.name: getattr(view, field.name) for field in dataclasses.fields(view)}
-    still = {name: plane if "light" in name else plane[:1] for name, plane in fields.items()}
+    still = {
+        name: plane if "light" in name else plane[:1]
+        for name, plane in fields.items()
+        if plane is not None
+    }
     results = []
     for scene in (view, type(view)(**still)):
         vertices = seen.vertices.clone().requires_grad_()

@@ -85,6 +85,17 @@ def test_a_new_face_is_as_described(tmp_path: Path) -> None:
     assert opened[40:].mean() > 5 * opened[:20].mean()
 
 
+def test_a_panorama_lights_a_new_face(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    # Red to the viewer's left of what lies ahead, blue to the right.
+    pixels[:, :16, 0] = pixels[:, 16:, 2] = 255
+    Image.fromarray(pixels).save(tmp_path / "panorama.png")
+    arguments = ("--environment", tmp_path / "panorama.png", "--azimuth", 0, "--colour")
+    face = rendered(tmp_path / "face.png", "--size", 64, *arguments).astype(float)[20:40]
+    redder = (face[..., 0] - face[..., 2]).mean(axis=0)
+    assert redder[18:28].mean() > redder[36:46].mean() + 50
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -97,6 +108,8 @@ def test_a_new_face_is_as_described(tmp_path: Path) -> None:
         (["--size", "-4"], "-4"),
         (["--face-model", "nowhere"], "nowhere"),
         (["--out", "face.jpg"], ".png"),
+        (["--environment", "README.md"], "README.md: not a picture"),
+        (["--environment", "nowhere"], "nowhere: not a picture"),
         (["--from", "nowhere", "--index", "0"], "nowhere"),
         (["--from", "nowhere"], "--index"),
         (["--from", "nowhere", "--index", "0", "--light-azimuth", "3"], "--light-azimuth"),

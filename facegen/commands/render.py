@@ -34,6 +34,7 @@ def scene_variables(command: Command) -> Command:
 @click.option("--seed", type=SEED, help="Without --from: which person.  [default: 0]")
 @scene_variables
 @click.option("--expression", type=WEIGHTS, help="As jawOpen=0.8,mouthSmile_L=1; see face-model.")
+@click.option("--environment", type=PATH, help="Panorama that lights a new face instead.")
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
 @click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
 @click.option("--truth", is_flag=True, help="Write landmarks, depth, normals, albedo, parts, mask.")
@@ -85,10 +86,14 @@ def _stored(
 def _new(described: dict[str, Any], size: int, face_model: Path | None) -> "Scene":
     from facegen.morphable import load
     from facegen.render import RenderSettings
-    from facegen.rerender import new_scene
+    from facegen.rerender import lit_by, new_scene
 
     seed, expression = described.pop("seed", 0), described.pop("expression", {})
-    return new_scene(load(face_model), RenderSettings(size=size), seed, described, expression)
+    panorama, settings = described.pop("environment", None), RenderSettings(size=size)
+    if panorama is not None:
+        key = bool(described.keys() & {"light_azimuth", "light_elevation"})
+        settings = lit_by(settings, panorama, key=key)
+    return new_scene(load(face_model), settings, seed, described, expression)
 
 
 def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
