@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from dcign import methods
-from dcign.clamp import active_units
+from dcign.clamp import active_units, sample
 from dcign.config import PRESETS, TrainConfig
 from dcign.losses import kl_divergence
 from dcign.methods import Given
 from dcign.methods.ada_gvae import shared_units
+from dcign.methods.best import FLOOR, variance_ratios
 from dcign.methods.beta_tcvae import total_correlation
 from dcign.methods.gvae import averaged
 from dcign.models.network import Posterior
@@ -140,3 +141,89 @@ def test_the_supervised_decoder_is_given_the_truth() -> None:
     error = data.posterior.mean[..., :3] - code[..., :3]
     assert (gradient[..., :3] * error > 0).all()
     assert (gradient[..., 3:] == 0).all()
+
+
+# ---- ours ----------------------------------------------------------------------------------------
+
+KINDS = torch.arange(4).repeat_interleave(25)
+"""Mini-batches of every kind, of eight images each."""
+
+
+def world(units: dict[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes whose units are factors by number (3: identity), else noise; and what is active."""
+    random = torch.Generator().manual_seed(0)
+    factors = torch.randn(len(KINDS), 1, 4, generator=random).repeat(1, 8, 1)
+    for kind in range(4):
+        chosen = kind == KINDS
+        factors[chosen, :, kind] = torch.randn(25, 8, generator=random)
+    mean = torch.randn(len(KINDS), 8, CODE, generator=random)
+    for unit, factor in units.items():
+        mean[..., unit] = factors[..., factor]
+    return mean, active_units(KINDS, CODE)
+
+
+RIGHT = {0: 0, 1: 1, 2: 2, 3: 3, 4: 3, 5: 3}
+
+
+def test_ratios_tell_right_from_wrong() -> None:
+    """Right units have the least there is, mixed and dead ones about nothing, others' the most."""
+    best_possible = 0.5 * math.log(FLOOR / (1 + FLOOR))
+    right = variance_ratios(*world(RIGHT))
+    torch.testing.assert_close(right, torch.full((4,), best_possible), rtol=0.1, atol=0)
+    wrong = variance_ratios(*world({**RIGHT, 1: 2, 3: 0, 4: 0, 5: 0}))
+    torch.testing.assert_close(wrong[[0, 2]], right[[0, 2]])
+    assert (wrong[[1, 3]] > 1).all()
+    noise = variance_ratios(*world({}))
+    torch.testing.assert_close(noise, torch.zeros(4), rtol=0, atol=0.1)
+
+
+def test_ratios_have_no_scale() -> None:
+    mean, active = world({**RIGHT, 1: 2})
+    scale = torch.tensor([1e-3, 50.0, 7.0, 3.0, 3.0, 3.0])
+    before, after = variance_ratios(mean, active), variance_ratios(scale * mean + 5.0, active)
+    torch.testing.assert_close(before, after, rtol=1e-3, atol=1e-4)
+
+
+def test_a_mixed_unit_is_cleared_of_the_other_factor() -> None:
+    """Descent on the ratio of w . (azimuth, light) leaves azimuth alone."""
+    mean, active = world({**RIGHT, 4: 2})
+    weights = torch.tensor([0.3, 1.0], requires_grad=True)
+    optimiser = torch.optim.Adam([weights], lr=0.05)
+    for _ in range(200):
+        mixed = torch.cat([(mean[..., [0, 4]] @ weights)[..., None], mean[..., 1:]], dim=-1)
+        optimiser.zero_grad()
+        variance_ratios(mixed, active)[0].backward()
+        optimiser.step()
+    assert weights[1].abs() < 0.05 * weights[0].abs()
+
+
+def test_ratios_of_what_a_step_lacks_are_nothing() -> None:
+    mean, active = world(RIGHT)
+    mean = mean[:50].requires_grad_()
+    ratios = variance_ratios(mean, active[:50])
+    assert (ratios[2:] == 0).all()
+    assert (ratios[:2] != 0).all()
+    (gradient,) = torch.autograd.grad(ratios.sum(), mean)
+    assert gradient.isfinite().all()
+
+
+def test_shared_units_are_swapped_or_averaged_by_turns() -> None:
+    data = given(step=2)
+    swapped = methods.make("best")(data).code
+    own = sample(data.posterior, data.noise)
+    other = sample(Posterior(*(x.roll(1, 1) for x in data.posterior)), data.noise)
+    assert torch.equal(swapped[~HELD], own[~HELD])
+    assert torch.equal(swapped[HELD], other[HELD])
+    averaged_code = methods.make("best")(given(step=3)).code
+    assert torch.equal(averaged_code[~HELD], own[~HELD])
+    one = averaged_code[:, :1].expand_as(averaged_code)
+    assert torch.equal(averaged_code[HELD], one[HELD])
+    assert torch.equal(methods.make("best", swap=0)(data).code, averaged_code)
+
+
+def test_options_of_best_switch_its_parts_off() -> None:
+    off = methods.make("best", scalar=0.0, intrinsic=0.0)
+    assert off(given()).penalty == 0
+    scalars = methods.make("best", intrinsic=0.0)
+    assert scalars(given()).penalty == methods.make("best")(given(progress=0.1)).penalty
+    assert scalars(given()).penalty != methods.make("best")(given(progress=0.9)).penalty
