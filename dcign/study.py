@@ -153,31 +153,46 @@ class Study:
         return encode(run.network, self.dataset, split, groups, lambda *_: {})
 
 
-COLUMNS = (
-    ("|Spearman|", "spearman", "{:.3f}"),
-    ("degrees", "degrees.mean", "{:.1f}"),
-    ("leak", "leak_sampled.trees", "{:.2f}"),
+OF_FACTORS = (
+    ("|Spearman| of {}", "factors.{}.spearman", "{:.3f}"),
+    ("degrees off, {}", "factors.{}.degrees.mean", "{:.1f}"),
+    ("R\N{SUPERSCRIPT TWO} of {} in z[3:], sampled", "factors.{}.leak_sampled.trees", "{:.2f}"),
+    ("{} redrawn, dB", "redrawing.{}.told.psnr", "{:.1f}"),
 )
-"""Of each factor: a title, where an evaluation has it, how it is written."""
+OF_ALL = (
+    ("effect of pose and light on z[3:]", "effects.on_intrinsic", "{:.3f}"),
+    ("effect of others on a factor's unit", "effects.on_units", "{:.3f}"),
+    ("MIG", "scores.mig.score", "{:.2f}"),
+    ("  its ceiling", "scores.mig.ceiling", "{:.2f}"),
+    ("DCI, disentanglement", "scores.dci.disentanglement", "{:.2f}"),
+    ("SAP", "scores.sap", "{:.2f}"),
+    ("reconstruction, dB", "reconstruction.psnr", "{:.1f}"),
+)
+"""A row's title, where an evaluation has it (of a factor, by its place), how it is written."""
 
 
 def table(figures: list[Figures], variants: Mapping[str, TrainConfig]) -> list[tuple[str, ...]]:
-    """The figures as rows of text, a header first: mean, and +- standard deviation over seeds."""
-    factors = [latent.factor for latent in LATENTS]
-    head = [f"{title} {factor}" for title, _, _ in COLUMNS for factor in factors]
-    rows: list[tuple[str, ...]] = [("", "told", *head, "PSNR, dB", "minutes", "seeds")]
-    for name, config in variants.items():
-        runs = [f for f in figures if f["variant"] == name]
-        if not runs:
-            continue
-        cells = [
-            _spread([_at(f["evaluation"]["factors"][unit], path) for f in runs], style)
-            for _, path, style in COLUMNS
-            for unit in range(len(factors))
-        ]
-        cells.append(_spread([_at(f["evaluation"], "reconstruction.psnr") for f in runs], "{:.1f}"))
-        cells.append(_spread([f["seconds"] / 60 for f in runs if f["seconds"]], "{:.1f}"))
-        rows.append((name, config.method.supervision, *cells, str(len(runs))))
+    """The figures as rows of text, a header first, a column for each variant that has any.
+
+    Mean over the seeds, and +- standard deviation where there are several.
+    """
+    runs = {name: [f for f in figures if f["variant"] == name] for name in variants}
+    runs = {name: found for name, found in runs.items() if found}
+    rows: list[tuple[str, ...]] = [
+        ("", *runs),
+        ("told", *(variants[name].method.supervision for name in runs)),
+    ]
+    measured = [
+        (title.format(latent.factor), path.format(place), style)
+        for title, path, style in OF_FACTORS
+        for place, latent in enumerate(LATENTS)
+    ]
+    for title, path, style in (*measured, *OF_ALL):
+        values = ([_at(f["evaluation"], path) for f in found] for found in runs.values())
+        rows.append((title, *(_spread(value, style) for value in values)))
+    seconds = ([f["seconds"] for f in found if f["seconds"]] for found in runs.values())
+    rows.append(("minutes", *(_spread([s / 60 for s in each], "{:.1f}") for each in seconds)))
+    rows.append(("seeds", *(str(len(found)) for found in runs.values())))
     return rows
 
 
@@ -208,9 +223,9 @@ def _file_name(variant: str) -> str:
 
 def _at(tree: Any, path: str) -> float:
     for key in path.split("."):
-        tree = tree[key]
+        tree = tree[int(key) if key.isdigit() else key]
     # Which way a unit goes is its own affair.
-    return abs(float(tree)) if path == "spearman" else float(tree)
+    return abs(float(tree)) if path.endswith("spearman") else float(tree)
 
 
 def _spread(values: list[float], style: str) -> str:

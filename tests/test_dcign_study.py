@@ -10,11 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from trainings import TINY
+from trainings import TINY, train
 
 import cli
+import dcign.study as study_module
 from dcign import methods, variants
+from dcign.checkpoint import Run, load_run
 from dcign.config import TrainConfig
+from dcign.evaluate import Extras, Report, evaluate
 from dcign.plot import draw_curves
 from dcign.study import Study, markdown, table
 from facegen.shards import Dataset
@@ -46,8 +49,29 @@ def tiny(name: str) -> TrainConfig:
     return replace(TINY, samples=4, method=methods.make(name))
 
 
+@pytest.fixture(scope="module")
+def report(synthetic_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A real evaluation, which takes far longer than such a training."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    train(folder, synthetic_dataset, samples=4)
+    return evaluate(load_run(folder), Dataset(synthetic_dataset))
+
+
+@pytest.fixture
+def judged(report: Report, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Everything is judged alike, and noted."""
+    asked: list[Path] = []
+
+    def alike(run: Run, dataset: Dataset, extras: Extras) -> Report:
+        asked.append(run.path)
+        return report
+
+    monkeypatch.setattr(study_module, "evaluate", alike)
+    return asked
+
+
 def test_a_study_goes_on_and_never_does_a_thing_twice(
-    synthetic_dataset: Path, tmp_path: Path
+    synthetic_dataset: Path, tmp_path: Path, judged: list[Path]
 ) -> None:
     setups = {"plain": tiny("vae"), "told": tiny("best")}
     study = Study(setups, 2, Dataset(synthetic_dataset), tmp_path, torch.device("cpu"))
@@ -69,19 +93,26 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
         figures.append(study.judge(each))
         assert each.figures() == json.loads(json.dumps(figures[-1]))
     rows = table(figures, setups)
-    assert [row[0] for row in rows] == ["", "plain", "told"]
-    assert {row[1] for row in rows[1:]} == {"none", "which factor varies"}
-    assert all("\N{PLUS-MINUS SIGN}" in row[2] for row in rows[1:])
-    assert len({len(row) for row in rows}) == 1
-    assert markdown(rows).count("\n") == 4
+    assert rows[:2] == [("", "plain", "told"), ("told", "none", "which factor varies")]
+    assert judged == [job.folder for job in study.jobs]
+    assert all("\N{PLUS-MINUS SIGN}" in cell for row in rows[2:-1] for cell in row[1:])
+    assert rows[-1] == ("seeds", "2", "2")
+    assert {len(row) for row in rows} == {3}
+    assert markdown(rows).count("\n") == len(rows) + 1
+    found = [f["evaluation"]["factors"][1]["spearman"] for f in figures if f["variant"] == "told"]
+    (shown,) = (row[2] for row in rows if row[0] == "|Spearman| of elevation")
+    assert shown.startswith(f"{np.mean(np.abs(found)):.3f}")
     longer = replace(job, config=replace(job.config, steps=13))
     assert longer.figures() is None
 
 
 def test_the_commands(
-    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    synthetic_dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    judged: list[Path],
 ) -> None:
-    """Both write their table and curves; the second time nothing is trained."""
+    """Both write their table and curves; the second time nothing is trained or judged."""
     monkeypatch.setattr(
         variants, "peers", lambda names, steps: {n: replace(tiny(n), steps=steps) for n in names}
     )
@@ -97,11 +128,13 @@ def test_the_commands(
         for _ in range(2):
             result = CliRunner().invoke(cli.cli, [*options, *common, "--out", str(out)])
             assert result.exit_code == 0, result.output
-        assert len((out / "table.md").read_text().splitlines()) == 2 + count
+        header = (out / "table.md").read_text().splitlines()[0]
+        assert header.count("|") == 2 + count
         assert len(json.loads((out / "table.json").read_text())["runs"]) == count
         with Image.open(out / "curves.png") as picture:
             assert picture.width > 3 * picture.height
         assert not list(out.glob("*/.*"))
+    assert len(judged) == 3
 
 
 @pytest.mark.parametrize("names", ["vae,magic", "", "vae,"])
