@@ -170,7 +170,7 @@ def judge(sights: Sights, extras: Extras) -> Report:
         steadiness=steadiness(seen.test, seen.units),
         identity_in_units=identity_in_units(seen.train, seen.test, seen.units),
         redrawing=tuple(
-            redraw(seen, task, extras.distance, sights.ceiling)
+            redraw(seen, task, extras.distance, sights.ceiling, sights.baseline)
             for task in tasks(seen, extras.studio)
         ),
         recognition=recognition(seen, extras.studio, others) if extras.studio else {},

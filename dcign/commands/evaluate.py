@@ -13,6 +13,9 @@ from facegen.errors import UserError
 @click.command("evaluate")
 @click.argument("run", type=PATH)
 @click.option("--json", "target", type=PATH, help="Also write the figures to this file.")
+@click.option(
+    "--report", "html", type=PATH, help="Also write an HTML page, and its figures beside."
+)
 @click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
 @click.option("--ceiling", type=PATH, help="A supervised run, to be redrawn with beside it.")
 @click.option("--baseline", type=PATH, help="A plain VAE's run, to be compared with.")
@@ -21,6 +24,7 @@ from facegen.errors import UserError
 def command(
     run: Path,
     target: Path | None,
+    html: Path | None,
     data: Path | None,
     ceiling: Path | None,
     baseline: Path | None,
@@ -30,6 +34,8 @@ def command(
     """Judge RUN, a folder in runs/ or elsewhere, on people it has never seen."""
     from dcign.calibration import dataset_of
     from dcign.evaluate import Extras, Sights, judge
+    from dcign.evaluation.figures import figures
+    from dcign.evaluation.page import page, png
     from dcign.evaluation.studio import Studio
     from dcign.evaluation.tables import tables
     from facegen.files import write_atomic
@@ -38,8 +44,9 @@ def command(
     found = find(run)
     assert found, "a run that is named is loaded, or complained about"
     dataset = Dataset(data) if data else dataset_of(found)
-    if target:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    for path in (target, html):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
     studio, missing = None, ""
     try:
         studio = Studio.open(dataset, face_model)
@@ -56,7 +63,8 @@ def command(
         ceiling=find(ceiling) if ceiling else None,
         baseline=find(baseline) if baseline else None,
     )
-    report = judge(Sights.of(found, dataset, extras, track), extras)
+    sights = Sights.of(found, dataset, extras, track)
+    report = judge(sights, extras)
     click.echo(f"{report.run} at step {report.step:,} on {report.data}")
     told = "" if report.named_units else "; units assigned to factors by mutual information"
     click.echo(f"method {report.method}, told {report.supervision}{told}")
@@ -72,3 +80,9 @@ def command(
     if target:
         write_atomic(target, (json.dumps(report.to_json(), indent=1) + "\n").encode())
         click.echo(f"{target}: written")
+    if html:
+        drawn = figures(report, sights, studio)
+        for figure in drawn:
+            write_atomic(html.parent / f"{html.stem}-{figure.name}.png", png(figure))
+        write_atomic(html, page(report, drawn).encode())
+        click.echo(f"{html}: written, {len(drawn)} figures beside it")

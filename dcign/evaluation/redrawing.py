@@ -40,7 +40,8 @@ class Redrawing:
     own: to its value in the true picture itself; where this is much better than shown, the unit is
         relative to the person (trap 26).
     copy: the picture left as it was. oracle: the truth itself encoded and decoded, which nothing
-    that this decoder draws is expected to surpass. ceiling: told, by another run.
+    that this decoder draws is expected to surpass. ceiling: told, by a supervised run.
+    direction: by a plain VAE, whose code is moved along the direction fitted to the factor.
     """
 
     factor: str
@@ -51,14 +52,15 @@ class Redrawing:
     copy: Likeness
     oracle: Likeness
     ceiling: Likeness | None
+    direction: Likeness | None
 
 
 @dataclass(frozen=True)
 class Task:
     """Pictures to redraw, as a network reads them, (image, size, size) each.
 
-    factors: places in LATENTS of what changes. values (image, latent): the truth of target.
-    donor: pictures of other people that have target's values of these factors.
+    factors: places in LATENTS of what changes. start, values (image, latent): the truth of source
+        and target. donor: pictures of other people that have target's values of these factors.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Task:
     source: NDArray[np.float32]
     target: NDArray[np.float32]
     donor: NDArray[np.float32]
+    start: NDArray[np.float32]
     values: NDArray[np.float32]
 
 
@@ -78,12 +81,17 @@ def tasks(seen: Seen, studio: Studio | None) -> list[Task]:
         pictures = (crowd.images[::VIEWS], studio.exchanged.images, donor)
         source, target, shown = (seen.images(x) for x in pictures)
         places = tuple(range(len(LATENTS)))
-        found.append(Task("all three", places, source, target, shown, studio.exchanged.labels))
+        start, values = crowd.labels[::VIEWS], studio.exchanged.labels
+        found.append(Task("all three", places, source, target, shown, start, values))
     return found
 
 
 def redraw(
-    seen: Seen, task: Task, distance: Distance | None = None, ceiling: Seen | None = None
+    seen: Seen,
+    task: Task,
+    distance: Distance | None = None,
+    ceiling: Seen | None = None,
+    baseline: Seen | None = None,
 ) -> Redrawing:
     """Does a task and compares it with the truth."""
 
@@ -102,6 +110,7 @@ def redraw(
         copy=like(task.source),
         oracle=like(seen.pictures(truth)),
         ceiling=like(told(ceiling, task)) if ceiling else None,
+        direction=like(moved(baseline, task)) if baseline else None,
     )
 
 
@@ -125,6 +134,19 @@ def given(seen: Seen, task: Task, donor: NDArray[np.float32]) -> NDArray[np.floa
     return seen.pictures(codes)
 
 
+def moved(seen: Seen, task: Task) -> NDArray[np.float32]:
+    """The pictures with the code moved along the factors' directions, from their true values.
+
+    The direction is the least-squares slope of all units on the factors: what a code without named
+    units deserves to be judged by, rather than by one unit (trap 29).
+    """
+    truth = seen.train.labels - seen.train.labels.mean(0)
+    slopes, *_ = np.linalg.lstsq(truth, seen.train.mean - seen.train.mean.mean(0), rcond=None)
+    places = list(task.factors)
+    steps = (task.values - task.start)[:, places].astype(np.float32)
+    return seen.pictures(seen.codes(task.source) + steps @ slopes[places].astype(np.float32))
+
+
 def _within_mini_batches(seen: Seen, place: int) -> Task:
     """Pairs of one mini-batch, which differ in one factor, and donors from other mini-batches."""
     codes, random = seen.test, np.random.default_rng(place)
@@ -144,6 +166,7 @@ def _within_mini_batches(seen: Seen, place: int) -> Task:
         source=_read(seen, source),
         target=_read(seen, target),
         donor=_read(seen, apart.argmin(1)),
+        start=codes.labels[source],
         values=values,
     )
 

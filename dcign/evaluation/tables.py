@@ -97,7 +97,8 @@ def redrawing_table(report: Report, perceptual: bool = False) -> Table:
         ("unit taken from the true picture", [d.own for d in drawn]),
         ("copy of the input", [d.copy for d in drawn]),
         ("the truth encoded and decoded", [d.oracle for d in drawn]),
-        ("the ceiling's", [d.ceiling for d in drawn]),
+        ("the supervised run's, told", [d.ceiling for d in drawn]),
+        ("the baseline's code moved along a fitted direction", [d.direction for d in drawn]),
     ):
         if any(likes):
             rows.append((title, *(cell(like) for like in likes)))
