@@ -21,6 +21,7 @@ DCIGN_MAY_USE = (
     "facegen.morphable",
     "facegen.presets",
     "facegen.render",
+    "facegen.rerender",
     "facegen.scene",
     "facegen.shards",
     "facegen.sweep",

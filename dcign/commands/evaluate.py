@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from dcign.console import find
+from dcign.console import RUNS, find
 from facegen.console import FACE_MODEL, PATH, print_table, track
 from facegen.errors import UserError
 
@@ -19,6 +19,7 @@ from facegen.errors import UserError
 @click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
 @click.option("--ceiling", type=PATH, help="A supervised run, to be redrawn with beside it.")
 @click.option("--baseline", type=PATH, help="A plain VAE's run, to be compared with.")
+@click.option("--perceptual", is_flag=True, help="Also a distance learned from the data: minutes.")
 @click.option("--quick", is_flag=True, help="10,000 test images, no MIG, DCI and the like.")
 @FACE_MODEL
 def command(
@@ -28,6 +29,7 @@ def command(
     data: Path | None,
     ceiling: Path | None,
     baseline: Path | None,
+    perceptual: bool,
     quick: bool,
     face_model: Path | None,
 ) -> None:
@@ -38,6 +40,7 @@ def command(
     from dcign.evaluation.page import page, png
     from dcign.evaluation.studio import Studio
     from dcign.evaluation.tables import tables
+    from dcign.perceptual import perceptual as learned
     from facegen.files import write_atomic
     from facegen.shards import Dataset
 
@@ -60,6 +63,9 @@ def command(
         scores=not quick,
         studio=studio,
         no_studio=missing,
+        distance=learned(dataset, found.network.config.image_size, RUNS, track)
+        if perceptual
+        else None,
         ceiling=find(ceiling) if ceiling else None,
         baseline=find(baseline) if baseline else None,
     )

@@ -16,6 +16,7 @@ from dcign.evaluation.studio import Studio
 from dcign.metrics.total_effect import total_effect
 from facegen.film import Row, draw_strip
 from facegen.latents import LATENTS
+from facegen.scene import Variables
 from facegen.sweep import sweep
 
 FRAMES = 9
@@ -53,10 +54,11 @@ def figures(report: Report, sights: Sights, studio: Studio | None) -> list[Figur
 
 def sweeps(seen: Seen, studio: Studio) -> Figure:
     """Figure 4: one picture of an unseen person under another pose and light."""
-    rows, captions = [], []
+    rows: list[Row] = []
     for place in range(len(LATENTS)):
         task, captions = _sweep(seen, studio, place)
-        values = f"{LATENTS[place].name.replace('_', ' ')}, {captions[0]} to {captions[-1]}"
+        name = LATENTS[place].name.replace("_", " ")
+        values = f"{name}, {captions[0]} to {captions[-1]}"
         rows.append(Row(f"{values}: renderer", _shown(task.target)))
         rows.append(Row("network, from the middle picture above", _shown(told(seen, task))))
     return Figure(
@@ -65,7 +67,7 @@ def sweeps(seen: Seen, studio: Studio) -> Figure:
         "Figure 4 of the paper. Every second row is drawn by the network from a single picture of "
         "a person it has never seen, the middle one above: only the unit of that factor is set, to "
         "what it usually is at the value asked for.",
-        draw_strip(rows, [""] * len(captions), FRAMES),
+        draw_strip(rows, [""] * FRAMES, FRAMES),
     )
 
 
@@ -175,7 +177,7 @@ def cosines(report: Report) -> Figure:
 
 def _sweep(seen: Seen, studio: Studio, place: int) -> tuple[Task, list[str]]:
     """A sweep as a task: all frames from the middle one."""
-    scenes = sweep(LATENTS[place].factor, FRAMES, studio.identity_size)
+    scenes = sweep(LATENTS[place].factor, FRAMES, Variables(studio.identity_size))
     truth = seen.images(studio.render(scenes.labels, scenes.identity))
     middle = np.full(FRAMES, FRAMES // 2)
     source, start = truth[middle], scenes.labels[middle]

@@ -4,19 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facegen.errors import UserError
 from facegen.latents import LABELS, LATENTS, draw_identity, draw_scalar
-from facegen.morphable import load
-from facegen.render import Renderer, RenderSettings
+from facegen.render import Renderer
+from facegen.rerender import stored_scene
 from facegen.shards import Dataset
 
 PEOPLE, VIEWS = 100, 4
 """People to be told apart, and pictures of each, all under another pose and light."""
+
+SAME = 1.0
+"""Mean difference, gray levels, up to which a stored picture counts as rendered again."""
 
 _SPLIT = "evaluation"
 """Its people are in no data set: no split has this name."""
@@ -47,18 +49,19 @@ class Studio:
 
     @classmethod
     def open(cls, dataset: Dataset, face_model: Path | None = None) -> "Studio":
-        """Raise UserError when the face model that made the data set is not there."""
-        model = load(face_model)
-        made_with = dataset.manifest.header
-        if model.fingerprint != made_with.fingerprint:
+        """Raise UserError when the face model that made the data set is not there, or no longer so.
+
+        A facegen that draws its people otherwise than the data set shows them would be no judge.
+        """
+        scene = stored_scene(dataset, "test", 0, None, face_model)
+        assert scene.stored is not None
+        apart = np.abs(scene.picture().astype(float) - scene.stored).mean()
+        if apart > SAME:
             raise UserError(
-                f"{dataset.path}: made with the face model {made_with.face_model!r} "
-                f"({made_with.fingerprint}), and this is {model.name!r} ({model.fingerprint}); "
-                "name the right one with --face-model"
+                f"{dataset.path}: this facegen draws its people otherwise ({apart:.1f} gray levels "
+                "apart); generate the data set anew"
             )
-        shadows: Any = dataset.config.get("shadows", True)
-        settings = RenderSettings(size=dataset.size, shadows=bool(shadows))
-        return cls(Renderer(model, settings).images, model.identity_size)
+        return cls(Renderer(scene.model, scene.settings).images, scene.model.identity_size)
 
     @cached_property
     def crowd(self) -> Scenes:

@@ -1,0 +1,92 @@
+"""The figures of an evaluation, and the page that holds them."""
+
+import base64
+import dataclasses
+import io
+import re
+
+import numpy as np
+import pytest
+from fakes import IDENTITY_SIZE, FakeRenderer
+from PIL import Image
+
+from dcign.checkpoint import load_run
+from dcign.codes import untracked
+from dcign.evaluate import Extras, Sights, judge
+from dcign.evaluation.figures import figures
+from dcign.evaluation.page import page, png
+from dcign.evaluation.scatter import DOT, LINE, Panel, draw_panels, ticks
+from dcign.evaluation.studio import Studio
+from runs import SIZE, call, save_run
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, blobs):
+    run = load_run(save_run(tmp_path_factory.mktemp("judged") / "run", blobs))
+    extras = Extras(
+        scores=False, studio=Studio(FakeRenderer(SIZE).images, IDENTITY_SIZE), baseline=run
+    )
+    sights = Sights.of(run, blobs, extras, untracked)
+    return judge(sights, extras), sights, extras.studio
+
+
+def test_a_page_needs_nothing_else(judged):
+    report, sights, studio = judged
+    drawn = figures(report, sights, studio)
+    assert [figure.name for figure in drawn] == [
+        "sweeps", "swaps", "entangled", "scatter", "cosines"
+    ]  # fmt: skip
+    html = page(dataclasses.replace(report, run="runs/<b>", skipped=("a & b",)), drawn)
+    assert "<b>" not in html
+    assert "a &amp; b" in html
+    assert not re.search(r"https?:|<script|<link|@import|url\(", html)
+    inside = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    assert [base64.b64decode(x) for x in inside] == [png(figure) for figure in drawn]
+    # The table that matters stands before the first figure.
+    assert html.index("Spearman of unit and truth") < html.index("<figure>")
+    for tag in ("table", "figure", "tr", "h2"):
+        assert html.count(f"<{tag}") == html.count(f"</{tag}>")
+
+
+def test_figures_without_a_renderer_are_those_of_the_codes(judged):
+    report, sights, _ = judged
+    drawn = figures(report, dataclasses.replace(sights, baseline=None), None)
+    assert [figure.name for figure in drawn] == ["scatter", "cosines"]
+    for figure in drawn:
+        with Image.open(io.BytesIO(png(figure))) as picture:
+            assert picture.size == figure.picture.size
+            assert len(np.unique(np.asarray(picture))) > 10
+
+
+def test_points_and_lines_lie_where_they_should():
+    none = np.empty(0)
+    spot = Panel("", "", "", "", np.array([5.0]), np.array([0.0]), ([], []), (0, 10), (-1, 1))
+    line = Panel("", "", "", "", none, none, ([0, 10], [1, 1]), (0, 10), (0, 4))
+    sheet = np.asarray(draw_panels([spot, line])).astype(int)
+    middle = sheet.shape[1] // 2
+
+    def centre(colour, part):
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        rows, columns = np.nonzero(np.abs(part - wanted).sum(2) < 90)
+        return rows.mean(), columns.mean()
+
+    row, column = centre(DOT, sheet[:, :middle])
+    other_row, other_column = centre(LINE, sheet[:, middle:])
+    # The frame's middle, and three quarters down the same frame.
+    assert abs(column - other_column) < 3
+    assert other_row - row == pytest.approx(300 / 4, abs=3)
+
+
+def test_ticks_are_round():
+    assert ticks(-86, 86) == [-50, 0, 50]
+    assert ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert ticks(-23, 23) == [-20, -10, 0, 10, 20]
+
+
+def test_the_command_writes_page_and_figures(here):
+    result = call("evaluate", "one", "--quick", "--report", "out/page.html")
+    assert result.exit_code == 0, result.output
+    assert "skipped: swaps between people" in result.stdout
+    assert sorted(path.name for path in (here / "out").iterdir()) == [
+        "page-cosines.png", "page-scatter.png", "page.html"
+    ]  # fmt: skip
