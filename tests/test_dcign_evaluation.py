@@ -1,12 +1,14 @@
 """Redrawing, swaps, effects and recognition, where one network is exact and others err as known."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from fakes import IDENTITY_SIZE, FakeRenderer, make_dataset
 
+import dcign.evaluation.studio
 from dcign.checkpoint import load_run
 from dcign.codes import untracked
 from dcign.evaluate import Extras, evaluate
@@ -203,5 +205,23 @@ def test_a_whole_report(look, studio, quadrants):
 
 
 def test_a_studio_wants_the_model_that_made_the_data(quadrants, head):
-    with pytest.raises(UserError, match="made with the face model 'fake head'"):
+    with pytest.raises(UserError, match="from the face model fake head"):
         Studio.open(quadrants)
+
+
+def test_a_renderer_that_has_changed_is_no_judge(quadrants, monkeypatch):
+    stored = np.full((SIZE, SIZE), 100, np.uint8)
+    for shift in (0, 5):
+        scene = SimpleNamespace(
+            stored=stored,
+            picture=lambda shift=shift: stored + np.uint8(shift),
+            model=SimpleNamespace(identity_size=4),
+            settings=None,
+        )
+        monkeypatch.setattr(dcign.evaluation.studio, "stored_scene", lambda *_, s=scene: s)
+        monkeypatch.setattr(dcign.evaluation.studio, "Renderer", lambda *_: Quadrants(SIZE))
+        if shift:
+            with pytest.raises(UserError, match="draws its people otherwise"):
+                Studio.open(quadrants)
+        else:
+            assert Studio.open(quadrants).identity_size == 4
