@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
 from dcign.checkpoint import Run
-from dcign.codes import SAMPLE_GROUPS, Codes, Track, decode, encode, some_groups, untracked
+from dcign.codes import (
+    SAMPLE_GROUPS,
+    Codes,
+    Track,
+    decode,
+    encode,
+    intrinsic_units,
+    some_groups,
+    units_of,
+    untracked,
+)
 from dcign.metrics.correlation import spearman
 from dcign.metrics.pictures import bce_above_floor
 from dcign.models.network import Network
@@ -24,7 +34,7 @@ from facegen.latents import FACTORS, IDENTITY, LATENTS
 from facegen.shards import Dataset
 
 CALIBRATION = "calibration.json"
-SCHEMA = 1
+SCHEMA = 2
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +69,10 @@ class Calibration:
     """What the units of a run mean.
 
     step, data_fingerprint: the checkpoint and the data set that were measured.
-    curves: one for each scalar factor, in the order of facegen.latents.LATENTS.
-    direction: unit vector along which the intrinsic code z[3:] varies most between people.
-    low, high: where along it, as z[3:] @ direction, all but 1 - COMMON of the people lie.
+    units, curves: for each scalar factor, in the order of facegen.latents.LATENTS, its unit (see
+        dcign.codes.units_of) and what that does. The other units are the intrinsic code.
+    direction: unit vector along which the intrinsic code varies most between people.
+    low, high: where along it all but 1 - COMMON of the people lie, as the product with it.
     strange: an image reconstructed with a greater BCE above its floor, nats, is none like those of
         the training.
     """
@@ -69,6 +80,7 @@ class Calibration:
     schema: int
     step: int
     data_fingerprint: str
+    units: tuple[int, ...]
     curves: tuple[Curve, ...]
     direction: tuple[float, ...]
     low: float
@@ -83,7 +95,14 @@ class Calibration:
     def from_json(cls, tree: dict[str, Any]) -> "Calibration":
         """The inverse of to_json; raises KeyError or TypeError on anything else."""
         curves = tuple(Curve(tuple(c["values"]), tuple(c["codes"])) for c in tree["curves"])
-        return cls(**{**tree, "curves": curves, "direction": tuple(tree["direction"])})
+        return cls(
+            **{
+                **tree,
+                "units": tuple(tree["units"]),
+                "curves": curves,
+                "direction": tuple(tree["direction"]),
+            }
+        )
 
 
 def calibration_of(run: Run, track: Track = untracked) -> Calibration:
@@ -128,15 +147,17 @@ def calibrate(run: Run, dataset: Dataset, track: Track = untracked) -> Calibrati
     """Measures a run's units on a sample of the training split."""
     groups = some_groups(dataset, "train", SAMPLE_GROUPS)
     codes = encode(run.network, dataset, "train", groups, _excess, track)
+    units = units_of(run.config.method.named, codes)
     curves = [
-        fit_curve(codes.labels[:, unit], codes.mean[:, unit], latent.low, latent.high)
-        for unit, latent in enumerate(LATENTS)
+        fit_curve(codes.labels[:, place], codes.mean[:, unit], latent.low, latent.high)
+        for place, (unit, latent) in enumerate(zip(units, LATENTS, strict=True))
     ]
-    direction, low, high = _main_direction(codes)
+    direction, low, high = _main_direction(codes, units)
     return Calibration(
         schema=SCHEMA,
         step=run.step,
         data_fingerprint=dataset.fingerprint,
+        units=units,
         curves=tuple(curves),
         direction=tuple(float(x) for x in direction),
         low=low,
@@ -166,13 +187,15 @@ def fit_curve(
     return Curve(tuple(float(v) for v in knots), tuple(float(v) for v in curve))
 
 
-def _main_direction(codes: Codes) -> tuple[NDArray[np.float64], float, float]:
-    """The first principal component of z[3:] between people, and the range along it.
+def _main_direction(
+    codes: Codes, units: tuple[int, ...]
+) -> tuple[NDArray[np.float64], float, float]:
+    """The first principal component of the intrinsic code between people, and the range along it.
 
     Measured within mini-batches of one pose and light, where only the person differs: over all
     images it would find what the code still knows of the pose.
     """
-    intrinsic = codes.mean[:, len(LATENTS) :].astype(np.float64)
+    intrinsic = codes.mean[:, intrinsic_units(units, codes.mean.shape[1])].astype(np.float64)
     people = codes.factor_id == FACTORS.index(IDENTITY)
     assert people.any(), "no mini-batch in which the identity varies"
     different = [

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from dcign.data import network_input
+from dcign.metrics.information import assign_units
 from dcign.models.network import Network
 from facegen.errors import UserError
 from facegen.latents import LATENTS
@@ -80,6 +81,20 @@ def encode(
     """
     check_readable(network, dataset, split)
     return join(list(_chunks(network, dataset, split, groups, score, track)))
+
+
+def units_of(named: bool, train: Codes) -> tuple[int, ...]:
+    """The unit of each scalar factor, in the order of facegen.latents.LATENTS.
+
+    Methods that know which unit is whose (named) have them in that order; others get theirs by the
+    best assignment of mutual information on training images, in their favour.
+    """
+    return tuple(range(len(LATENTS))) if named else assign_units(train.mean, train.labels)
+
+
+def intrinsic_units(units: Sequence[int], code_size: int) -> NDArray[np.int64]:
+    """The units that are no factor's."""
+    return np.setdiff1d(np.arange(code_size), units)
 
 
 def check_readable(network: Network, dataset: Dataset, split: str) -> None:

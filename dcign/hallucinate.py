@@ -11,11 +11,11 @@ from scipy.special import expit
 
 from dcign.calibration import Calibration
 from dcign.checkpoint import Run
-from dcign.codes import decode, posterior
+from dcign.codes import decode, intrinsic_units, posterior
 from dcign.data import area_weights
 from dcign.metrics.pictures import bce_above_floor
 from facegen.errors import UserError
-from facegen.latents import FACTORS, IDENTITY, LATENTS
+from facegen.latents import FACTORS, IDENTITY
 
 GRAY = (0.21, 0.72, 0.07)
 """Weights of red, green and blue in a gray picture, as in the training data."""
@@ -36,18 +36,18 @@ def hallucinate(
 
     image, other (size, size): as prepare gives them. All units are the image's own, but the
     factor's, which is set to what the calibration says for each of values (frame,), in the
-    factor's unit. For the identity, values say how far z[3:] goes, 0..1: from the image's to that
-    of a picture of another person; or, without one, through the people of the training, from end
-    to end of the direction in which they differ most.
+    factor's unit. For the identity, values say how far the intrinsic code goes, 0..1: from the
+    image's to that of a picture of another person; or, without one, through the people of the
+    training, from end to end of the direction in which they differ most.
     """
     assert factor in FACTORS, factor
-    intrinsic = slice(len(LATENTS), None)
+    intrinsic = intrinsic_units(calibration.units, run.network.config.code_size)
     sources = np.stack([image] if other is None else [image, other])
     means, _ = posterior(run.network, sources)
     codes = np.repeat(means[:1], len(values), axis=0)
     if factor != IDENTITY:
-        unit = FACTORS.index(factor)
-        codes[:, unit] = calibration.curves[unit].at(values)
+        place = FACTORS.index(factor)
+        codes[:, calibration.units[place]] = calibration.curves[place].at(values)
     elif other is None:
         direction = np.array(calibration.direction, np.float32)
         goal = calibration.low + values * (calibration.high - calibration.low)

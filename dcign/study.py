@@ -18,11 +18,10 @@ from PIL import Image
 
 from dcign.board import trim
 from dcign.checkpoint import Run, load_run
-from dcign.codes import Codes, encode, some_groups
+from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
 from dcign.metrics.correlation import spearman
-from dcign.metrics.information import assign_units
 from dcign.plot import draw_curves
 from dcign.train import Record, Training
 from facegen.files import write_atomic
@@ -122,10 +121,8 @@ class Study:
     def _glance(self, work: Training) -> list[float]:
         """|Spearman| of each factor's unit on a few unseen mini-batches."""
         run = Run(work.network, work.config, work.step, work.folder, "", "")
-        test, units = self._codes(run, "test"), tuple(range(len(LATENTS)))
-        if not run.config.method.named:
-            train = self._codes(run, "train")
-            units = assign_units(train.mean, train.labels)
+        test = self._codes(run, "test")
+        units = units_of(run.config.method.named, self._codes(run, "train"))
         return [
             abs(spearman(test.mean[:, unit], test.labels[:, factor]))
             for factor, unit in enumerate(units)

@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from dcign import methods
 from dcign.calibration import CALIBRATION, Calibration, calibration_of, fit_curve
 from dcign.hallucinate import hallucinate, prepare, read_picture, strangeness
-from dcign.models.network import Network
+from dcign.models.network import Network, Posterior
 from facegen.errors import UserError
 from facegen.latents import FACTORS
-from runs import SIZE, TINY
+from runs import SIZE, TINY, Ideal
 
 # ---- calibration ---------------------------------------------------------------------------------
 
@@ -139,3 +140,23 @@ def test_read_picture_weighs_colours_and_fills_transparency_with_white(tmp_path)
     )
     Image.fromarray(colours).save(tmp_path / "c.png")
     assert read_picture(tmp_path / "c.png").tolist() == [[54, 184, 18, 255]]
+
+
+def test_units_without_names_are_found_before_they_are_moved(run, blobs):
+    class Exchanged(Ideal):
+        """Azimuth, elevation and light stand last."""
+
+        def encode(self, image):
+            return Posterior(*(x.flip(-1) for x in super().encode(image)))
+
+    config = dataclasses.replace(run.config, method=methods.make("vae"))
+    network = Exchanged(TINY).eval()
+    found = calibration_of(dataclasses.replace(run, network=network, config=config))
+    assert found.units[:2] == (5, 4)
+    assert len(found.direction) == TINY.code_size - 3
+    codes = []
+    network.decode = lambda code: codes.append(code) or torch.zeros(len(code), SIZE, SIZE)
+    image = blobs.read("test", [0]).images[0, 0].astype(np.float32) / 255
+    run = dataclasses.replace(run, network=network)
+    hallucinate(run, found, image, "azimuth", np.array([-80.0, 80.0], np.float32))
+    assert np.flatnonzero(np.ptp(codes[0].numpy(), axis=0)).tolist() == [5]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dcign.codes import Codes
+from dcign.codes import Codes, intrinsic_units
 from dcign.metrics.total_effect import total_effect
 from facegen.latents import FACTORS, IDENTITY, LATENTS
 
@@ -63,7 +63,7 @@ class Steadiness:
 
 def steadiness(codes: Codes, units: tuple[int, ...]) -> tuple[Steadiness, ...]:
     """One for each scalar factor, over the mini-batches in which it varies."""
-    rest = np.setdiff1d(np.arange(codes.mean.shape[1]), units)
+    rest = intrinsic_units(units, codes.mean.shape[1])
     intrinsic = codes.mean[:, rest].astype(np.float64)
     length = np.linalg.norm(intrinsic, axis=1, keepdims=True)
     unit = intrinsic / np.maximum(length, 1e-12)

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from dcign.codes import Codes
+from dcign.codes import Codes, intrinsic_units
 from dcign.evaluation.original import ORIGINAL, Original
 from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
 from dcign.metrics.probes import (
@@ -52,7 +51,7 @@ class FactorReport:
 
 def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[FactorReport, ...]:
     """One report for each scalar factor; units: whose is which."""
-    rest = np.setdiff1d(np.arange(train.mean.shape[1]), units)
+    rest = intrinsic_units(units, train.mean.shape[1])
     noisy_train, noisy_test = train.sampled(0)[:, rest], test.sampled(1)[:, rest]
     reports = []
     for place, (latent, unit) in enumerate(zip(LATENTS, units, strict=True)):

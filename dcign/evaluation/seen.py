@@ -16,13 +16,14 @@ from dcign.codes import (
     check_readable,
     decode,
     encode,
+    intrinsic_units,
     posterior,
     some_groups,
+    units_of,
 )
 from dcign.data import network_input
-from dcign.metrics.information import assign_units
 from facegen.errors import UserError
-from facegen.latents import FACTORS, LATENTS
+from facegen.latents import FACTORS
 from facegen.shards import Dataset
 
 
@@ -45,7 +46,7 @@ class Seen:
     @property
     def rest(self) -> NDArray[np.int64]:
         """The units of the intrinsic code."""
-        return np.setdiff1d(np.arange(self.train.mean.shape[1]), self.units)
+        return intrinsic_units(self.units, self.train.mean.shape[1])
 
     def images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Gray bytes (image, height, width) as the network reads them, 0..1."""
@@ -72,8 +73,7 @@ def see(
 ) -> Seen:
     """Encodes a data set; test_groups limits the mini-batches of the test split (None: all).
 
-    Methods that know which unit is whose keep it; others get their units by the best assignment of
-    mutual information on the training split. Raises UserError when the data set does not fit.
+    Raises UserError when the data set does not fit.
     """
     check_readable(run.network, dataset, "test")
     kinds = dataset.factor_ids("test")
@@ -86,6 +86,4 @@ def see(
     train = encode(run.network, dataset, "train", groups, lambda *_: {}, track)
     judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
     test = encode(run.network, dataset, "test", judged, score, track)
-    named = tuple(range(len(LATENTS)))
-    units = named if run.config.method.named else assign_units(train.mean, train.labels)
-    return Seen(run, dataset, train, test, units)
+    return Seen(run, dataset, train, test, units_of(run.config.method.named, train))
