@@ -78,6 +78,7 @@ class _Template:
         skin &= (fields["inside_mouth"] < 0.3) & (fields["neckline"] <= 0)
         self.front = np.flatnonzero(skin & (self.mean[:, 2] > -40))
         self.face = np.flatnonzero(skin & (fields["face"] > 0.5) & (fields["ears"] < 0.1))[::2]
+        self.normals = vertex_normals(self.mean, self.faces)[self.face]
         self.centres = [
             self.mean[(fields["eye_angle"] >= 0) & (side * self.mean[:, 0] > 0)].mean(axis=0)
             for side in (1, -1)
@@ -106,18 +107,20 @@ class _Template:
     def _iterate_similarity(
         self, target: Target, tree: cKDTree, moved: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], float]:
+        face, similarity = self.mean[self.face], _fit_similarity(self.mean, moved, _SCALES)
         median = np.inf
         for _ in range(40):
-            normals = vertex_normals(moved, self.faces)[self.face]
-            apart, near = tree.query(moved[self.face])
+            apart, near = tree.query(similarity(face))
+            normals = self.normals @ similarity.turn.T
             fits = (normals * target.normals[near]).sum(axis=1) > 0.5
-            median = float(np.median(apart))
+            before, median = median, float(np.median(apart))
+            if abs(before - median) < 1e-3 * median:
+                break
             fits &= apart <= max(np.quantile(apart, 0.75), 2.0)
             if fits.sum() < 20:
                 return moved, np.inf
-            source, goal = self.mean[self.face][fits], target.vertices[near[fits]]
-            moved = _fit_similarity(source, goal, _SCALES)(self.mean)
-        return moved, median
+            similarity = _fit_similarity(face[fits], target.vertices[near[fits]], _SCALES)
+        return similarity(self.mean), median
 
     def morphed(
         self, moved: NDArray[np.float64], target: Target, tree: cKDTree

@@ -17,7 +17,7 @@ from facegen.morphable.register import Target, register
 from facegen.morphable.surface import nearest_on_surface, vertex_normals
 from facegen.occlusion import ambient_occlusion, lit_teeth
 
-_VERSION = "4"
+_VERSION = "5"
 """Of this file's results in the cache."""
 
 _EYES = {"left_eye": -CONVERGENCE, "right_eye": CONVERGENCE}
