@@ -14,7 +14,7 @@ from dcign.calibration import CALIBRATION, calibration_of
 from dcign.checkpoint import load_run
 from dcign.show import FRAME, SIDE, find_run, show_picture, show_run
 from facegen.errors import UserError
-from facegen.latents import EXPRESSION, FACTORS, OPTIONAL
+from facegen.latents import FACTORS
 from runs import call, one_line, save_run
 
 
@@ -51,12 +51,6 @@ def test_a_foreign_picture_has_no_truth_row_and_may_be_strange(run, tmp_path):
         show = show_picture(run, factor, 5, tmp_path / "noise.png")
         assert [row.title.partition(":")[0] for row in show.strip] == ["input", "network"]
         assert "far from the training data" in show.notes[0]
-
-
-def test_choices_are_the_factors():
-    optional = tuple(latent.factor for latent in OPTIONAL)
-    assert dcign.commands.render_sweep.FACTORS == FACTORS
-    assert (*optional, EXPRESSION) == dcign.commands.render_sweep.OTHERS
 
 
 def test_render_sweep_from_a_picture(here):

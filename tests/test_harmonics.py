@@ -135,7 +135,8 @@ def test_large_pictures_are_lit_alike(scene):
     for side in (0, 1):
         halves = [np.array_split(picture, 2, axis=1)[side] for picture in (small, large)]
         means = [half[(half < 0.98).any(-1)].mean(axis=0) for half in halves]
-        np.testing.assert_allclose(*means, atol=0.03)
+        # Brows, strands and collars are finer in a large one; the light makes a difference of 0.3.
+        np.testing.assert_allclose(*means, atol=0.05)
 
 
 def test_gray_light_is_coloured_light_of_equal_channels(scene):
