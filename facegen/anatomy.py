@@ -12,21 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen import facial_hair
 from facegen.morphable import MorphableModel
 
 # Height of the hairline by the angle around the head, from the forehead (0 degrees) past the
 # temple, the sideburn and the ear to the nape (180), relative to the eyes.
 _HAIRLINE_ANGLE = (0.0, 15.0, 28.0, 40.0, 50.0, 60.0, 70.0, 79.0, 88.0, 112.0, 125.0, 150.0, 180.0)
 _HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, -34.0, -60.0, -64.0)
-
-# The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
-_BROW = (
-    (10.0, 17.0, 2.6),
-    (18.0, 18.8, 3.1),
-    (30.0, 21.2, 2.8),
-    (39.0, 20.6, 2.1),
-    (47.0, 16.0, 0.9),
-)
 
 _WAVELENGTHS = (27.0, 10.0, 5.0)
 
@@ -43,7 +35,8 @@ class Anatomy:
     scalp: signed height above the hairline, positive under hair.
     around: angle around the head's axis in degrees, 0 at the forehead, 180 at the nape.
     ear: 0..1.
-    brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end.
+    brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end;
+        brow_rise: mm above its middle line.
     beard, moustache: signed distance into the region where men grow them.
     lash: 0..1 along the lids' rims; lid: 0..1 on the lids.
     lips, mouth, teeth: 0..1 on the lips, on the skin behind them, on the teeth.
@@ -66,6 +59,7 @@ class Anatomy:
     ear: Tensor
     brow: Tensor
     brow_along: Tensor
+    brow_rise: Tensor
     beard: Tensor
     moustache: Tensor
     lash: Tensor
@@ -98,7 +92,10 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     # No hair grows on eyes, nor behind the lips.
     bald = is_eye | (fields["inside_mouth"] > 0.5)
     mouth_y = float(y[fields["lips"] > 0.5].mean())
-    brow, brow_along = _brow(x, y, z)
+    brow, brow_along, brow_rise = facial_hair.brow(x, y, z)
+    lips = fields["lips"]
+    beard = facial_hair.beard(around, y, z, mouth_y, lips, fields["neckline"])
+    moustache = facial_hair.moustache(x, y, z, mouth_y, lips)
     outward = normals.double().numpy().T
     rim = np.full(len(mean), np.inf)
     for eye in (left, is_eye & ~left):
@@ -120,10 +117,9 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "ear": fields["ears"],
         "brow": np.where(is_eye, -99.0, brow),
         "brow_along": brow_along,
-        "beard": np.where(
-            bald, -99.0, _beard(around, y, z, mouth_y, fields["lips"], fields["neckline"])
-        ),
-        "moustache": np.where(bald, -99.0, _moustache(x, y, z, mouth_y, fields["lips"])),
+        "brow_rise": brow_rise,
+        "beard": np.where(bald, -99.0, beard),
+        "moustache": np.where(bald, -99.0, moustache),
         "lash": np.where(is_eye, 0.0, (0.35 + 0.65 * upper) * _ramp(rim, 2.0, 0.3)),
         "lid": fields["eyelids"],
         "lips": fields["lips"],
@@ -192,26 +188,6 @@ def _waves(points: NDArray[np.float64], wavelength: float) -> NDArray[np.float64
     return np.asarray(texture / texture.std(axis=1, keepdims=True) / np.sqrt(3))
 
 
-def _brow(
-    x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Signed distance into the nearer brow, and the position along it (0 inner, 1 outer end)."""
-    curve = np.array(_BROW)
-    t = np.linspace(0, 1, 60)
-    knots = np.linspace(0, 1, len(curve))
-    path = np.stack([np.interp(t, knots, column) for column in curve.T], axis=1)
-    # Smooth the polyline's corners: a moving mean over the dense samples, ends kept.
-    kernel = np.ones(13) / 13
-    path = np.stack(
-        [np.convolve(np.pad(column, 6, mode="edge"), kernel, "valid") for column in path.T], axis=1
-    )
-    distance = np.hypot(np.abs(x)[:, None] - path[:, 0], y[:, None] - path[:, 1])
-    inside = path[:, 2] - distance
-    best = inside.argmax(axis=1)
-    signed = inside[np.arange(len(x)), best]
-    return np.where(z > 40, signed, -99.0), t[best]
-
-
 def _wrinkles(
     x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64], eye_x: float
 ) -> NDArray[np.float64]:
@@ -223,36 +199,3 @@ def _wrinkles(
     fan = np.maximum(np.cos(9.0 * np.arctan2(up, np.maximum(side, 0.1))), 0.0) ** 2
     corner = _bump(np.hypot(side - 9.0, up), 9.0) * (side > 0)
     return np.asarray((across * forehead + fan * corner) * _ramp(z, 20.0, 45.0))
-
-
-def _beard(
-    around: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    mouth_y: float,
-    lips: NDArray[np.float64],
-    neckline: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Below a line from the sideburn to the corner of the mouth, and down to the throat."""
-    cheek = np.interp(
-        around,
-        (0.0, 20.0, 38.0, 60.0, 76.0, 84.0),
-        (mouth_y - 9, mouth_y, -52.0, -38.0, -12.0, -12.0),
-    )
-    throat = y - (mouth_y - 54.0) + 0.35 * np.minimum(z - 40.0, 0.0)
-    signed = np.minimum.reduce([cheek - y, throat, 1.2 * (82.0 - around)])
-    signed = np.where(neckline > 2.5, -20.0, signed)
-    return np.asarray(signed - 12.0 * lips)
-
-
-def _moustache(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    z: NDArray[np.float64],
-    mouth_y: float,
-    lips: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Between nose and upper lip, drooping a little beside the mouth."""
-    middle = mouth_y + 15.0 - 0.014 * x**2
-    signed = np.minimum(5.5 - np.abs(y - middle), 29.0 - np.abs(x))
-    return np.where(z > 60, signed - 10.0 * lips, -99.0)

@@ -108,8 +108,8 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     shaven = torch.sigmoid(6.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
     lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])
-    top = 4.0 + 4.0 * lush + (1 - male) * (2.0 + 6.0 * lush) + 8.0 * curl * lush
-    side = 1.5 + 2.5 * broad + (1 - male) * (1.5 + 5.0 * broad) + 6.0 * curl * broad
+    top = 4.0 + 4.0 * lush + (1 - male) * (2.0 + 6.0 * lush) + 18.0 * curl * lush**2
+    side = 1.5 + 2.5 * broad + (1 - male) * (1.5 + 5.0 * broad) + 14.0 * curl * broad * lush
     keep = 1 - 0.85 * torch.maximum(bald, shaven)
 
     # Three women in four wear long hair, the older the fewer, and one man in twenty.

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-COLUMNS, CROWN_ROWS, GUIDES = 45, 12, 48
+COLUMNS, CROWN_ROWS, GUIDES = 41, 10, 48
 LOWEST = -215.0
 """Height below the eyes, mm, at which the longest hair ends."""
 

@@ -42,14 +42,17 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """
     depth = _depth(anatomy, person)
     edge = 5.0 - 2.0 * person.curl[:, None]
-    depth = depth + 1.3 * anatomy.strands
+    depth = depth + 0.9 * anatomy.strands
     scalp = torch.minimum(depth / edge, person.density[:, None] * torch.ones_like(depth))
-    scalp = torch.minimum(scalp, 1.6 * _crown(anatomy, person) - 0.3)
+    thin = 1.6 * _crown(anatomy, person) - 0.3 + 0.12 * (anatomy.strands + anatomy.waves[1, 0])
+    scalp = torch.minimum(scalp, thin)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
 
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
     thick = person.brow_thickness[:, None]
-    brow = (anatomy.brow + 3.2 * (thick - 1.0)) / 2.2 + 0.25
+    arch = person.brow_arch[:, None] * torch.sin(torch.pi * anatomy.brow_along)
+    inside = anatomy.brow + anatomy.brow_rise.abs() - (anatomy.brow_rise - arch).abs()
+    brow = (inside + 3.2 * (thick - 1.0)) / 2.2 + 0.25
     brow = torch.minimum(brow, 0.92 - 0.25 * anatomy.brow_along) + 0.09 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.

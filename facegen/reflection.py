@@ -18,7 +18,7 @@ _WRAP = 0.16
 
 _SPECULAR, _SHININESS = 0.055, 14
 _WET_SPECULAR, _WET_SHININESS = 0.9, 160
-_HAIR_SPECULAR, _HAIR_SHININESS = 0.16, 26
+_HAIR_SPECULAR, _HAIR_SHININESS = 0.20, 60
 
 
 def within(value: Tensor, least: float, most: float) -> Tensor:
@@ -61,7 +61,7 @@ def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
 
 def lit_hair(colour: Tensor, light: Tensor, shine: Tensor) -> Tensor:
     """Linear light from hair, a channel at a time."""
-    return light * colour + shine * (0.12 + colour)
+    return light * colour + shine * (0.1 + colour)
 
 
 def display(linear: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ class Renderer:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
         own = self._own_albedo
         # A photographer opens the lens for dark skin, though not all the way.
-        opening = torch.exp(0.55 * (appearance.melanin - 0.1))
+        opening = torch.exp(0.7 * (appearance.melanin - 0.1))
         vertices = torch.cat([vertices, tresses.vertices], dim=2)
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)

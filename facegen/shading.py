@@ -37,7 +37,7 @@ class Lights:
     fill: soft frontal light, so that the dark side keeps its form.
     """
 
-    key: float = 1.15
+    key: float = 1.1
     elevation: float = 18.0
     sky: float = 0.2
     ground: float = 0.45

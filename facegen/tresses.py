@@ -19,7 +19,7 @@ from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain
 
-_FALL_ROWS = 14
+_FALL_ROWS = 11
 _ROWS = CROWN_ROWS + _FALL_ROWS
 _NEIGHBOURS = 6
 

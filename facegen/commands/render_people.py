@@ -1,0 +1,39 @@
+"""render-people: a sheet of random people."""
+
+from pathlib import Path
+
+import click
+
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE
+
+
+@click.command("render-people")
+@click.option("--count", type=click.IntRange(1, 1000), default=18, show_default=True)
+@click.option("--columns", type=click.IntRange(1, 40), default=6, show_default=True)
+@click.option("--size", type=SIZE, default=256, show_default=True, help="Pixels a side, of each.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Which people.")
+@click.option("--gray", is_flag=True, help="As in data sets; RGB otherwise.")
+@FACE_MODEL
+@click.option("--out", type=PATH, default=Path("people.png"), show_default=True, help="PNG file.")
+def command(
+    count: int,
+    columns: int,
+    size: int,
+    seed: int,
+    gray: bool,
+    face_model: Path | None,
+    out: Path,
+) -> None:
+    """Render a sheet of random people, to see whom a face model and facegen make."""
+    from facegen.chart import png_bytes
+    from facegen.crowd import crowd
+    from facegen.errors import UserError
+    from facegen.files import write_atomic
+    from facegen.morphable import load
+    from facegen.render import Renderer, RenderSettings
+
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out {out}: pictures are written as .png")
+    renderer = Renderer(load(face_model), RenderSettings(size=size))
+    write_atomic(out, png_bytes(crowd(renderer, count, min(columns, count), seed, colour=not gray)))
+    click.echo(f"{out}: written")

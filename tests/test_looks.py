@@ -1,0 +1,128 @@
+"""What people look like: pigments in range, hair where it belongs, light that suits every skin."""
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+
+from facegen.appearance import APPEARANCE, describe
+from facegen.commands.render_people import command
+from facegen.errors import UserError
+from facegen.hair import coverage
+from facegen.latents import draw_identity
+from facegen.morphable import DEFAULT_MODEL
+from facegen.render import Renderer, RenderSettings
+from facegen.traits import TRAITS
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def renderer(head):
+    return Renderer(head, RenderSettings(size=SIZE))
+
+
+@pytest.fixture(scope="module")
+def crowd(head):
+    drawn = [draw_identity(head.identity_size, 1, "train", i) for i in range(1000)]
+    return torch.from_numpy(np.stack(drawn))
+
+
+def test_a_thousand_people_are_of_possible_colours(renderer, crowd) -> None:
+    for some in crowd.split(50):
+        people = renderer.people(some)
+        for layer in (people.skin, people.hair):
+            assert torch.isfinite(layer).all()
+            assert layer.min() >= 0 and layer.max() <= 1
+        assert torch.isfinite(people.covered).all() and torch.isfinite(people.vertices).all()
+        assert (people.exposure > 0.8).all() and (people.exposure < 2.2).all()
+
+
+def test_the_crowd_is_of_all_ages_skins_and_styles(head, crowd) -> None:
+    split = head.split(crowd)
+    person = describe(split.traits, split.appearance)
+    assert (person.age < 25).sum() > 50 and (person.age > 65).sum() > 50
+    assert (person.melanin < 0.16).sum() > 100 and (person.melanin > 0.6).sum() > 100
+    loose = (person.long > 0.5) & (person.tied < 0.5)
+    tail = (person.tied > 0.5) & (person.bun < 0.5)
+    bun, fringe = person.bun > 0.5, person.fringe > 25
+    for style, least in ((loose, 150), (tail, 15), (bun, 15), (fringe, 50)):
+        assert style.sum() > least
+    assert 0.05 < (person.beard > 0.5).float().mean() < 0.5
+    # Men seldom wear long hair.
+    male = split.traits[:, TRAITS.index("sex")] > 0.5
+    assert person.long[male].mean() < 0.2 < 0.35 < person.long[~male].mean()
+
+
+def test_every_coefficient_of_appearance_changes_somebody(head, renderer) -> None:
+    """An old man, and young women with loose hair, a tail, and short hair."""
+    start = len(head.basis)
+    base = torch.zeros(4, head.identity_size)
+    base[:, TRAITS.index("sex")] = torch.tensor([1.2, -1.2, -1.2, -1.2])
+    base[:, TRAITS.index("age")] = torch.tensor([1.0, -0.6, -0.6, -0.6])
+    # Southwards of both other ancestries' axes lies the one with light eyes and freckles.
+    base[:, TRAITS.index("ancestry_1")] = 1.0
+    base[:, TRAITS.index("ancestry_2")] = -0.6
+    for row, (length, style) in enumerate(((-2.0, 0.0), (1.0, 0.0), (1.0, 0.7), (-2.0, 0.0))):
+        base[row, start + APPEARANCE.index("hair_length")] = length
+        base[row, start + APPEARANCE.index("hair_style")] = style
+    base[:, start + APPEARANCE.index("beard")] = 1.6
+    base[:, start + APPEARANCE.index("fringe")] = 0.7
+    before = renderer.people(base)
+    for number, name in enumerate(APPEARANCE):
+        moved = base.clone()
+        moved[:, start + number] += 0.4
+        after = renderer.people(moved)
+        change = max(
+            float((getattr(after, field) - getattr(before, field)).abs().max())
+            for field in ("vertices", "skin", "hair", "covered", "gloss")
+        )
+        assert change > 1e-3, name
+
+
+def test_dense_hair_leaves_no_scalp_bare(head, renderer) -> None:
+    identity = torch.zeros(2, head.identity_size)
+    identity[:, TRAITS.index("sex")] = torch.tensor([-1.5, 1.5])
+    identity[:, TRAITS.index("age")] = -1.0
+    identity[:, len(head.basis) + APPEARANCE.index("baldness")] = -1.5
+    split = head.split(identity)
+    person = describe(split.traits, split.appearance)
+    body = len(head.mean)
+    anatomy = renderer.anatomy
+    grown = (anatomy.scalp[:body] > 26) & (anatomy.ear[:body] < 0.05)
+    assert grown.sum() > 600
+    covered = coverage(anatomy, person)[:, :body]
+    assert covered[:, grown].min() > 0.85
+    # And none grows on cheeks, nose and forehead.
+    _, y, z = anatomy.points[:, :body]
+    bare = (z > 70) & (y < 10) & (anatomy.lash[:body] < 0.05) & (anatomy.is_skin[:body] > 0.5)
+    assert covered[0, bare].max() <= 0.05
+
+
+def test_every_skin_is_well_exposed(head, renderer) -> None:
+    identity = np.zeros((9, head.identity_size), np.float32)
+    # From the darkest ancestry with much melanin to the lightest with little.
+    identity[:, TRAITS.index("ancestry_1")] = np.linspace(-0.8, 0.8, 9)
+    identity[:, TRAITS.index("ancestry_2")] = np.linspace(1.2, -0.6, 9)
+    identity[:, len(head.basis) + APPEARANCE.index("melanin")] = np.linspace(1.5, -1.5, 9)
+    identity[:, TRAITS.index("ancestry_1")] += np.linspace(0.8, 0.3, 9, dtype=np.float32)
+    pictures = renderer.images(np.zeros((9, 3), np.float32), identity).astype(float)
+    cheeks = pictures[:, int(0.55 * SIZE) : int(0.66 * SIZE), int(0.34 * SIZE) : int(0.66 * SIZE)]
+    level = cheeks.mean(axis=(1, 2))
+    assert level.min() > 60 and level.max() < 235
+    assert level[-1] > level[0] + 50, "light and dark skin stay apart"
+    assert (cheeks == 255).mean() < 0.01
+
+
+def test_people_fit_on_a_sheet(head, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "people.png"
+    options = ["--count", "5", "--columns", "3", "--size", "24", "--out", str(out)]
+    options += ["--face-model", str(DEFAULT_MODEL)]
+    assert CliRunner().invoke(command, options).exit_code == 0
+    sheet = np.asarray(Image.open(out))
+    assert sheet.shape == (48, 72, 3)
+    assert (sheet[24:, 48:] == 255).all() and (sheet[24:, :24] < 200).any()
+    assert not np.array_equal(sheet[:24, :24], sheet[:24, 24:48])
+    refused = CliRunner().invoke(command, ["--out", "people.jpg"])
+    assert isinstance(refused.exception, UserError)
