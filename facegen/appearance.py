@@ -196,4 +196,4 @@ def _iris(blue: Tensor, green: Tensor) -> Tensor:
 def _cloth(light: Tensor, hue: Tensor) -> Tensor:
     turn = hue[:, None] * 2.0 + torch.tensor([0.0, 2.1, 4.2]).to(hue)
     # Between navy and white: many clothes are dark, few are gaudy.
-    return (0.03 + 0.55 * _softstep(light)[:, None] ** 2) * (1 + 0.3 * torch.cos(turn))
+    return (0.03 + 0.45 * _softstep(light)[:, None] ** 2) * (1 + 0.3 * torch.cos(turn))

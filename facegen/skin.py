@@ -31,7 +31,7 @@ def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
     # A collar's rim is sewn double: a seam runs below it.
     seam = 1 - 0.22 * torch.exp(-(((depth - 9.0) / 1.6) ** 2))
     cloth = person.cloth[..., None] * seam[:, None]
-    return _mix(colour, cloth, (0.7 * depth + 0.5).clamp(0, 1)[:, None])
+    return _mix(colour, cloth, (0.25 * depth + 0.5).clamp(0, 1)[:, None])
 
 
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
