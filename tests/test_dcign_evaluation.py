@@ -199,6 +199,7 @@ def test_a_whole_report(look, studio, quadrants):
     assert report.redrawing[0].ceiling == report.redrawing[0].told
     found = tables(report)
     assert next(iter(found)) == "Units and factors"
+    assert "The same: perceptual distance" not in found, "not asked for"
     for table in found.values():
         assert len({len(row) for row in table}) == 1, table
     assert report.identity_in_units.neighbours < 0.1

@@ -27,12 +27,11 @@ def tables(report: Report) -> dict[str, Table]:
         "One picture redrawn, against the renderer's truth: PSNR in dB / SSIM": redrawing_table(
             report
         ),
+        "The same: perceptual distance": redrawing_table(report, perceptual=True),
         "Who is who, across pose and light": recognition_table(report),
         "Scores": score_table(report),
         "Reconstruction": picture_table(report),
     }
-    if any(drawn.told.perceptual is not None for drawn in report.redrawing):
-        found["The same, perceptual distance"] = redrawing_table(report, perceptual=True)
     return {title: table for title, table in found.items() if len(table) > 1}
 
 
@@ -83,7 +82,7 @@ def redrawing_table(report: Report, perceptual: bool = False) -> Table:
     """PSNR and SSIM, or the perceptual distance."""
 
     def cell(like: Likeness | None) -> str:
-        if like is None:
+        if like is None or (perceptual and like.perceptual is None):
             return ""
         if perceptual:
             return f"{like.perceptual:.3f}"
@@ -100,8 +99,8 @@ def redrawing_table(report: Report, perceptual: bool = False) -> Table:
         ("the supervised run's, told", [d.ceiling for d in drawn]),
         ("the baseline's code moved along a fitted direction", [d.direction for d in drawn]),
     ):
-        if any(likes):
-            rows.append((title, *(cell(like) for like in likes)))
+        if any(cells := [cell(like) for like in likes]):
+            rows.append((title, *cells))
     return rows
 
 
