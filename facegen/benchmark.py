@@ -6,8 +6,9 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numba
 import numpy as np
@@ -15,13 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from facegen.geometry import Camera
-from facegen.rivals import BACKGROUND, RIVALS, Facegen, Renderer, View
+from facegen.rivals import BACKGROUND, Differentiable, Facegen, Renderer, View
+from facegen.rivals_forward import RIVALS
 
 TOLERANCE = 0.02
 """Gray difference, of 1, below which two pixels agree."""
-
-AGREEMENT = 0.99
-"""The least share of pixels that must agree before two renderers' times are compared."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,9 @@ class RivalReport:
     verdict: "measured", "not installed" (see install) or "draws another picture".
     agreement: the share of pixels that differ from ours by less than TOLERANCE, over all meshes.
     ours_is_faster_by: its time divided by ours, where it was measured.
+    with_gradient, ours_is_faster_with_gradient_by: the same of a picture and the derivative of a
+        weighted sum of its pixels by all vertices, for those that can.
+    gradients_cosine: of the angle between its derivative and ours, for the first mesh.
     """
 
     name: str
@@ -48,6 +50,9 @@ class RivalReport:
     agreement: float | None = None
     timing: Timing | None = None
     ours_is_faster_by: float | None = None
+    with_gradient: Timing | None = None
+    ours_is_faster_with_gradient_by: float | None = None
+    gradients_cosine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Comparison:
     vertex_sets: int
     covered: float
     ours: Timing
+    ours_with_gradient: Timing
     rivals: tuple[RivalReport, ...]
 
 
@@ -119,9 +125,18 @@ def compare(
     with one_thread():
         ours = Facegen(view)
         pictures = np.stack([ours(vertices) for vertices in vertex_sets])
-        timing, _ = _draw(ours, vertex_sets, budget)
+        timing, _ = _repeat(ours, vertex_sets, budget)
+        gradient, slope = _differentiate(ours, vertex_sets, size, budget)
         reports = tuple(
-            _report(rival, view, vertex_sets, pictures, timing, budget) for rival in rivals
+            _report(
+                _report_forward(rival, view, vertex_sets, pictures, timing, budget),
+                rival,
+                view,
+                vertex_sets,
+                (gradient, slope),
+                budget,
+            )
+            for rival in rivals
         )
     return Comparison(
         processor=_processor(),
@@ -133,11 +148,34 @@ def compare(
         vertex_sets=len(vertex_sets),
         covered=float((pictures < BACKGROUND).mean()),
         ours=timing,
+        ours_with_gradient=gradient,
         rivals=reports,
     )
 
 
 def _report(
+    forward: RivalReport,
+    rival: type[Renderer],
+    view: View,
+    vertex_sets: NDArray[np.float32],
+    ours: tuple[Timing, NDArray[np.float32]],
+    budget: float,
+) -> RivalReport:
+    """The report of the forward pass, and what the derivatives add to it."""
+    if forward.verdict != "measured" or not hasattr(rival, "gradient"):
+        return forward
+    renderer = cast(Differentiable, rival(view))
+    timing, slope = _differentiate(renderer, vertex_sets, view.size, budget)
+    cosine = (slope * ours[1]).sum() / (np.linalg.norm(slope) * np.linalg.norm(ours[1]))
+    return replace(
+        forward,
+        with_gradient=timing,
+        ours_is_faster_with_gradient_by=timing.milliseconds / ours[0].milliseconds,
+        gradients_cosine=float(cosine),
+    )
+
+
+def _report_forward(
     rival: type[Renderer],
     view: View,
     vertex_sets: NDArray[np.float32],
@@ -149,19 +187,21 @@ def _report(
         renderer = rival(view)
     except ModuleNotFoundError:
         return RivalReport(rival.name, "not installed", rival.install)
-    timing, drawn = _draw(renderer, vertex_sets, budget)
+    timing, drawn = _repeat(renderer, vertex_sets, budget)
     agrees = [abs(picture - ours[number]) < TOLERANCE for number, picture in drawn.items()]
     agreement = float(np.mean(agrees))
-    if agreement < AGREEMENT:
+    if agreement < rival.agreement:
         return RivalReport(rival.name, "draws another picture", rival.install, agreement)
     factor = timing.milliseconds / our_timing.milliseconds
     return RivalReport(rival.name, "measured", rival.install, agreement, timing, factor)
 
 
-def _draw(
-    renderer: Renderer, vertex_sets: NDArray[np.float32], budget: float
+def _repeat(
+    renderer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    vertex_sets: NDArray[np.float32],
+    budget: float,
 ) -> tuple[Timing, dict[int, NDArray[np.float32]]]:
-    """The time of a picture, and the pictures of the vertex sets whose turn came."""
+    """The time of a mesh, and what was made of the vertex sets whose turn came."""
     renderer(vertex_sets[-1])  # compiles, fills caches
     seconds: list[float] = []
     pictures = {}
@@ -172,6 +212,15 @@ def _draw(
         if sum(seconds) > budget and len(seconds) >= 3:
             break
     return _timing(seconds), pictures
+
+
+def _differentiate(
+    renderer: Differentiable, vertex_sets: NDArray[np.float32], size: int, budget: float
+) -> tuple[Timing, NDArray[np.float32]]:
+    """The time of a picture and its derivative, and the derivative for the first mesh."""
+    weights = np.random.default_rng(0).uniform(size=(size, size)).astype(np.float32)
+    timing, _ = _repeat(lambda vertices: renderer.gradient(vertices, weights), vertex_sets, budget)
+    return timing, renderer.gradient(vertex_sets[0], weights)
 
 
 def _timing(seconds: list[float]) -> Timing:

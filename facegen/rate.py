@@ -25,7 +25,7 @@ from facegen.presets import GenerateConfig
 from facegen.raster import interpolate, rasterize, resolve
 from facegen.render import Renderer, RenderSettings
 from facegen.scene import SPLITS, MiniBatch, Variables, mini_batch
-from facegen.subjects import heads
+from facegen.subjects import front, heads
 
 
 class _Worker:
@@ -67,7 +67,10 @@ def report(size: int, model_path: Path | None, workers: int, seconds: float) -> 
             "without shadows": milliseconds_per_image(plain, model_path),
             "with shadows": milliseconds_per_image(shadowed, model_path),
         },
-        "rivals": asdict(compare(heads(model), model.faces, size, budget=seconds)),
+        "rivals": [
+            asdict(compare(*subject, size, budget=seconds))
+            for subject in (front(heads(model), model.faces), (heads(model), model.faces))
+        ],
     }
 
 
@@ -78,10 +81,21 @@ def summary(found: dict[str, Any]) -> str:
         stages = found["milliseconds_per_image"][shadows].items()
         parts = ", ".join(f"{stage} {time:.2f}" for stage, time in stages)
         lines.append(f"{shadows}: {rate:.0f} images/s; milliseconds of a core and image: {parts}")
-    for rival in found["rivals"]["rivals"]:
-        factor = rival["ours_is_faster_by"]
-        verdict = f"{rival['verdict']} ({rival['install']})"
-        lines.append(f"{rival['name']}: " + (f"{factor:.1f} times our time" if factor else verdict))
+    for found_by_mesh in found["rivals"]:
+        rate = found_by_mesh["ours"]["pictures_per_second"]
+        slow = found_by_mesh["ours_with_gradient"]["pictures_per_second"]
+        lines.append(
+            f"one thread, {found_by_mesh['triangles']} triangles to a shaded picture, one sample: "
+            f"{rate:.0f} images/s, {slow:.0f} with gradients"
+        )
+        for rival in found_by_mesh["rivals"]:
+            factor, other = (
+                rival[key] for key in ("ours_is_faster_by", "ours_is_faster_with_gradient_by")
+            )
+            told = f"{factor:.2f} times our time" if factor else rival["verdict"]
+            told += f", {other:.2f} with gradients" if other else ""
+            told += f" ({rival['install']})" if not factor else ""
+            lines.append(f"  {rival['name']}: {told}")
     return "\n".join(lines)
 
 

@@ -2,11 +2,12 @@
 
 The picture: the mesh under one directional light, shaded by Lambert's law at the vertices with
 smooth normals, interpolated over the faces, one sample a pixel, in gray. Everything from vertices
-in the camera's frame to the finished picture is each renderer's own work, except that PyTorch3D is
-spared its own slower shading and takes ours.
+in the camera's frame to the finished picture is each renderer's own work, except that those that
+come without shading at vertices, or with a slow one, are lent ours.
 """
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.geometry import Camera, VertexNormals, project
-from facegen.raster import interpolate, rasterize, resolve
+from facegen.raster import follow_silhouettes, interpolate, rasterize, resolve, topology
 
 LIGHT = np.array([0.36, 0.48, 0.8])
 """The unit vector to the light, in the camera's frame."""
@@ -39,20 +40,32 @@ class View:
 class Renderer(Protocol):
     """Vertices (vertex, 3), mm in the camera's frame, to a picture (size, size), 0..1.
 
-    name: as a reader knows it. install: how to get what it needs. Constructing one raises
-    ModuleNotFoundError where that is not installed.
+    name: as a reader knows it. install: how to get what it needs. agreement: the least share of
+    pixels that must be as ours before times are compared. Constructing one raises
+    ModuleNotFoundError where what it needs is not installed.
     """
 
     name: ClassVar[str]
     install: ClassVar[str]
+    agreement: ClassVar[float] = 0.99
 
     def __init__(self, view: View) -> None: ...
 
     def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
 
-class _Shading:
-    """What our renderer and PyTorch3D share: projection and shading at the vertices, in torch."""
+class Differentiable(Renderer, Protocol):
+    """One that also finds what a change of vertices does to its picture."""
+
+    def gradient(
+        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Draw, and differentiate (picture * weights).sum() by vertices: (vertex, 3)."""
+        ...
+
+
+class Shading:
+    """What our renderer lends to others: projection and shading at the vertices, in torch."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -61,33 +74,50 @@ class _Shading:
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
-        batch = torch.from_numpy(vertices).T[None]
+        return self.shade(torch.from_numpy(vertices).T[None])
+
+    def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of tensors (1, 3, vertex)."""
         cosine = (self._light @ self._normals(batch)).clamp(min=0)
         screen = project(batch, self._view.camera, self._view.size)
         return screen, (AMBIENT + DIFFUSE * cosine)[..., None]
 
 
-class Facegen:
+class Facegen(Renderer):
     """Our rasterizer and interpolation."""
 
     name: ClassVar[str] = "facegen"
     install: ClassVar[str] = "it is here"
 
     def __init__(self, view: View) -> None:
-        self._shading = _Shading(view)
+        self._shading = Shading(view)
         self._faces = torch.from_numpy(view.faces)
+        self._mesh = topology(self._faces)
         self._size = view.size
         self._background = torch.tensor([BACKGROUND])
 
     def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Renderer."""
-        screen, gray = self._shading(vertices)
+        with torch.no_grad():
+            return self._draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
+
+    def gradient(
+        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See Differentiable; silhouettes are followed."""
+        return by_autograd(self._draw, vertices, weights)
+
+    def _draw(self, vertices: Tensor) -> Tensor:
+        screen, gray = self._shading.shade(vertices)
         fragments = rasterize(screen, self._faces, self._size, self._size)
         samples = interpolate(gray, screen, self._faces, fragments)
-        return resolve(samples, fragments, self._background, 1)[0, :, :, 0].numpy()
+        pixels = resolve(samples, fragments, self._background, 1)
+        if not screen.requires_grad:
+            return pixels
+        return follow_silhouettes(pixels, samples, self._background, screen, self._mesh, fragments)
 
 
-class PyTorch3D:
+class PyTorch3D(Renderer):
     """PyTorch3D's rasterizer on the CPU, as lean as its interface allows."""
 
     name: ClassVar[str] = "PyTorch3D"
@@ -98,13 +128,23 @@ class PyTorch3D:
         self._rasterize = rasterizer.rasterize_meshes
         self._interpolate = importlib.import_module("pytorch3d.ops").interpolate_face_attributes
         self._meshes = importlib.import_module("pytorch3d.structures").Meshes
-        self._shading = _Shading(view)
+        self._shading = Shading(view)
         self._faces = torch.from_numpy(view.faces).long()
         self._size = view.size
 
     def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Renderer."""
-        screen, gray = self._shading(vertices)
+        with torch.no_grad():
+            return self._draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
+
+    def gradient(
+        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See Differentiable; within faces only."""
+        return by_autograd(self._draw, vertices, weights)
+
+    def _draw(self, vertices: Tensor) -> Tensor:
+        screen, gray = self._shading.shade(vertices)
         x, y, z = screen.unbind(-1)
         # Normalized device coordinates with +x to the left and +y up, z as it is.
         place = torch.stack([1 - 2 * x / self._size, 1 - 2 * y / self._size, z], dim=-1)
@@ -116,15 +156,28 @@ class PyTorch3D:
             cull_backfaces=True,
         )
         picture = self._interpolate(face_id, coordinates, gray[0, self._faces])
-        picture = torch.where(face_id[..., None] >= 0, picture, BACKGROUND)
-        return np.asarray(picture[0, :, :, 0, 0].numpy(), dtype=np.float32)
+        shown: Tensor = torch.where(face_id[..., None] >= 0, picture, BACKGROUND)
+        return shown[..., 0]
 
 
-class Deodr:
+def by_autograd(
+    draw: Callable[[Tensor], Tensor],
+    vertices: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Differentiable.gradient of a function of tensors (1, 3, vertex) to (1, size, size, 1)."""
+    leaf = torch.from_numpy(vertices).T[None].contiguous().requires_grad_()
+    loss = (draw(leaf)[0, :, :, 0] * torch.from_numpy(weights)).sum()
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    return gradient[0].T.numpy()
+
+
+class Deodr(Renderer):
     """DEODR (Scene3D: C++ rasterizer, numpy shading in double precision), without its edge blur."""
 
     name: ClassVar[str] = "DEODR"
     install: ClassVar[str] = "pip install deodr trimesh"
+    sigma: ClassVar[float] = 0.0
 
     def __init__(self, view: View) -> None:
         deodr = importlib.import_module("deodr")
@@ -133,7 +186,7 @@ class Deodr:
         self._mesh: Any = deodr.ColoredTriMesh(
             view.faces.astype(np.uint32), flat, colors=colours, nb_colors=1
         )
-        self._scene: Any = deodr.Scene3D(sigma=0, integer_pixel_centers=False)
+        self._scene: Any = deodr.Scene3D(sigma=self.sigma, integer_pixel_centers=False)
         self._scene.set_light(light_directional=-DIFFUSE * LIGHT, light_ambient=AMBIENT)
         self._scene.set_background_color([BACKGROUND])
         self._scene.set_mesh(self._mesh)
@@ -155,5 +208,19 @@ class Deodr:
         picture = self._scene.render(self._camera)
         return np.asarray(picture[:, :, 0], dtype=np.float32)
 
+    def gradient(
+        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See Differentiable; silhouettes are followed where they are blurred."""
+        self(vertices)
+        self._scene.clear_gradients()
+        self._scene.render_backward(weights[..., None].astype(np.float64))
+        return np.asarray(self._mesh._vertices_b, dtype=np.float32)
 
-RIVALS: tuple[type[Renderer], ...] = (Deodr, PyTorch3D)
+
+class DeodrBlurred(Deodr):
+    """DEODR with silhouettes a pixel wide, which give them a derivative."""
+
+    name: ClassVar[str] = "DEODR, silhouettes blurred"
+    sigma: ClassVar[float] = 1.0
+    agreement: ClassVar[float] = 0.95

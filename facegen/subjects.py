@@ -26,6 +26,16 @@ def heads(model: MorphableModel, count: int = COUNT) -> NDArray[np.float32]:
     return turned.numpy()
 
 
+def front(
+    vertices: NDArray[np.float32], faces: NDArray[np.int32], triangles: int = 22_000
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """The so many triangles of heads (count, vertex, 3) that are the furthest in front."""
+    depth = vertices[:, :, 2].mean(axis=0)[faces].mean(axis=1)
+    kept = np.sort(np.argsort(-depth, kind="stable")[:triangles])
+    used, new = np.unique(faces[kept], return_inverse=True)
+    return np.ascontiguousarray(vertices[:, used]), new.reshape(-1, 3).astype(np.int32)
+
+
 def bumpy_spheres(
     triangles: int, count: int = COUNT
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

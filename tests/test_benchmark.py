@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from facegen.benchmark import compare, one_thread, time_stages
-from facegen.rivals import BACKGROUND, RIVALS, Facegen, View
-from facegen.subjects import bumpy_spheres, sphere
+from facegen.geometry import Camera
+from facegen.rivals import BACKGROUND, Facegen, Renderer, View
+from facegen.rivals_forward import RIVALS
+from facegen.subjects import bumpy_spheres, front, sphere
 
 SIZE = 24
 
@@ -19,7 +21,7 @@ class Twin(Facegen):
     name: ClassVar[str] = "twin"
 
 
-class Blank:
+class Blank(Renderer):
     name: ClassVar[str] = "blank"
     install: ClassVar[str] = "pip install blank"
 
@@ -47,18 +49,50 @@ def test_only_a_rival_that_draws_the_same_gets_a_ratio() -> None:
     assert twin.agreement == 1
     assert twin.timing is not None
     assert twin.ours_is_faster_by == twin.timing.milliseconds / result.ours.milliseconds
+    assert twin.with_gradient is not None
+    faster = twin.with_gradient.milliseconds / result.ours_with_gradient.milliseconds
+    assert twin.ours_is_faster_with_gradient_by == faster
+    assert twin.gradients_cosine == pytest.approx(1)
     assert blank.verdict == "draws another picture"
     assert blank.agreement == pytest.approx(1 - result.covered)
-    assert (blank.timing, blank.ours_is_faster_by) == (None, None)
+    assert (blank.timing, blank.ours_is_faster_by, blank.with_gradient) == (None, None, None)
     assert missing.verdict == "not installed"
     assert missing.install == "pip install blank"
 
 
+# DEODR calls numpy in a way that will end.
+@pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional:DeprecationWarning")
 @pytest.mark.parametrize("rival", RIVALS)
 def test_installed_rivals_draw_our_picture(rival: type[Facegen]) -> None:
     vertices, faces = bumpy_spheres(400, count=3)
     (report,) = compare(vertices, faces, SIZE, budget=0.0, rivals=(rival,)).rivals
     assert report.verdict in ("measured", "not installed")
+    if report.gradients_cosine is not None:
+        # Those that do not follow silhouettes miss a part of it.
+        assert report.gradients_cosine > 0.4
+
+
+def test_the_gradient_is_that_of_the_weighted_picture() -> None:
+    """By differences, for a change that moves no silhouette: the whole mesh's depth."""
+    spheres, faces = bumpy_spheres(3000, count=1)
+    renderer = Facegen(View(faces, spheres.shape[1], SIZE, Camera()))
+    weights = np.ones((SIZE, SIZE), dtype=np.float32)
+    slope = renderer.gradient(spheres[0], weights)
+    assert slope.shape == spheres[0].shape
+    step = 4.0
+    towards = np.array([0.0, 0.0, step], dtype=np.float32)
+    change = (renderer(spheres[0] + towards) - renderer(spheres[0] - towards)).sum() / 2
+    assert step * slope[:, 2].sum() == pytest.approx(change, rel=0.1)
+
+
+def test_the_front_of_a_mesh_keeps_what_is_nearest() -> None:
+    vertices, faces = bumpy_spheres(800, count=2)
+    kept, triangles = front(vertices, faces, 300)
+    assert len(triangles) == 300
+    assert set(triangles.ravel().tolist()) == set(range(kept.shape[1]))
+    depth = vertices[:, :, 2].mean(axis=0)[faces].mean(axis=1)
+    remaining = kept[:, :, 2].mean(axis=0)[triangles].mean(axis=1)
+    np.testing.assert_allclose(np.sort(remaining), np.sort(depth)[-300:], rtol=1e-6)
 
 
 def test_stages_take_turns_and_the_first_pictures_do_not_count() -> None:

@@ -31,6 +31,9 @@ def resolve(
             f"{height} x {width} samples do not make whole pixels "
             f"of {samples_per_axis} x {samples_per_axis}"
         )
+    if samples_per_axis == 1:
+        empty = (fragments.face_id < 0)[..., None].to(samples.dtype)
+        return torch.addcmul(samples, empty, background)
     if samples.device.type != "cpu":
         pixels, empty = plain.box(samples, fragments.face_id, samples_per_axis)
     else:
