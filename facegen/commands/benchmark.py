@@ -34,3 +34,27 @@ def render(
 
     found = report(size, face_model, workers or cpus(), seconds)
     click.echo(json.dumps(found, indent=1) if as_json else summary(found))
+
+
+@command.command("scaling")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="scaling.png",
+    show_default=True,
+    help="The picture; what was measured goes beside it as JSON.",
+)
+def scaling(out: Path) -> None:
+    """Measure how cost grows with triangles, pixels and images, and draw it."""
+    from facegen.errors import UserError
+    from facegen.scaling import as_json, draw, measure
+
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
+    curves = measure()
+    try:
+        draw(curves).save(out, format="PNG")
+        out.with_suffix(".json").write_text(json.dumps(as_json(curves), indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"--out {out}: {error.strerror or error}") from error
+    click.echo(f"{out}, {out.with_suffix('.json')}: written")
