@@ -6,6 +6,7 @@ vertex, come in here.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -110,14 +111,47 @@ class Painter:
         fragments: Fragments,
         colour: bool,
     ) -> Tensor:
-        surface = lit.surface
-        visible = torch.ones_like(surface.covered) if lit.visible is None else lit.visible
+        lights = (lit.lights, lit.environment)
+        bands = []
+        for seen, share, painted in self._bands(
+            lit.surface, lit.visible, person, screen, faces, fragments
+        ):
+            layers = shade(painted, lit.light, share, lit.opened, *lights, colour=colour)
+            bands.append(_spread(mix(layers)[0], seen))
+        return torch.cat(bands, dim=1)
+
+    def reflectance(
+        self, surface: Surface, people: Appearance, screen: Tensor, faces: Tensor, seen: Fragments
+    ) -> Tensor:
+        """What is painted on samples (batch, height, width, 7), as facegen.raster.mix takes it."""
+        pictures = []
+        for n in range(len(screen)):
+            one = Fragments(seen.face_id[n : n + 1], seen.depth[n : n + 1])
+            bands = [
+                _spread(torch.cat([painted.skin[0], painted.hair[0], painted.covered]).T, where)
+                for where, _, painted in self._bands(
+                    _one(surface, n), None, _one(people, n), screen[n : n + 1], faces, one
+                )
+            ]
+            pictures.append(torch.cat(bands, dim=1))
+        return torch.cat(pictures)
+
+    def _bands(
+        self,
+        surface: Surface,
+        visible: Tensor | None,
+        person: Appearance,
+        screen: Tensor,
+        faces: Tensor,
+        fragments: Fragments,
+    ) -> Iterator[tuple[Tensor, Tensor, Surface]]:
+        """Yield, band by band of one picture, where somebody is seen, and what _samples finds."""
+        visible = torch.ones_like(surface.covered) if visible is None else visible
         planes = [surface.normals[0], surface.strand[0], surface.hair[0], visible]
         planes += [surface.occlusion[None], surface.wet[None], self._fields]
         attributes = torch.cat(planes).T[None].contiguous()
         height, width = fragments.face_id.shape[1:]
         rows = max(1, _AT_ONCE // width)
-        bands = []
         for top in range(0, height, rows):
             band = Fragments(
                 fragments.face_id[:, top : top + rows], fragments.depth[:, top : top + rows]
@@ -125,13 +159,7 @@ class Painter:
             shifted = screen - torch.tensor([0.0, float(top), 0.0])
             seen = band.face_id >= 0
             samples = interpolate(attributes, shifted, faces, band)[seen].T
-            share, painted = self._samples(surface, person, samples)
-            lights = (lit.lights, lit.environment)
-            layers = shade(painted, lit.light, share, lit.opened, *lights, colour=colour)
-            shown = mix(layers)[0]
-            empty = shown.new_zeros((*seen.shape, shown.shape[1]))
-            bands.append(torch.index_put(empty, (seen,), shown))
-        return torch.cat(bands, dim=1)
+            yield seen, *self._samples(surface, person, samples)
 
     def _samples(
         self, surface: Surface, person: Appearance, samples: Tensor
@@ -159,6 +187,12 @@ class Painter:
             wet=lit[11],
         )
         return lit[9:10], painted
+
+
+def _spread(values: Tensor, seen: Tensor) -> Tensor:
+    """Values (sample, channel) where seen (1, height, width), and 0 elsewhere, as a picture."""
+    empty = values.new_zeros((*seen.shape, values.shape[1]))
+    return torch.index_put(empty, (seen,), values)
 
 
 def _strands(anatomy: Anatomy, tress: Tensor, person: Appearance) -> Tensor:

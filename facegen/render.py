@@ -85,7 +85,7 @@ class Renderer:
         return self
 
     @cached_property
-    def _painter(self) -> Painter:
+    def painter(self) -> Painter:
         return Painter(self._anatomy, self._hair.combed)
 
     @cached_property
@@ -180,7 +180,7 @@ class Renderer:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
             lit = Lit(surface, light, visible, opened, *lights)
-            shown = self._painter(
+            shown = self.painter(
                 lit, people.appearance, screen, self.faces, fragments, colour=colour
             )
             return self._finish(shown, screen, fragments, background)

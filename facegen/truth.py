@@ -1,7 +1,6 @@
 """Ground truth beside a picture: landmarks, depth, normals, albedo, parts and the foreground."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,13 +9,12 @@ from torch import Tensor
 from facegen import landmarks
 from facegen.anatomy import Anatomy
 from facegen.geometry import project
+from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
+from facegen.render import FINE, Renderer
+from facegen.shading import Surface
 from facegen.truth_columns import PARTS
 from facegen.view import View
-
-if TYPE_CHECKING:
-    from facegen.people import People
-    from facegen.render import Renderer
 
 _HIDES = 0.3
 """Hair, brows and beard are where they hide more than this share of the skin."""
@@ -28,9 +26,6 @@ _IRIS, _PUPIL = 23.3, 8.7
 # jaw's landmarks, below the ear, and across the nape.
 _JAW_ANGLE = (0.0, 11.0, 24.0, 40.0, 60.0, 71.0, 79.0, 100.0, 180.0)
 _JAW_HEIGHT = (-106.0, -103.5, -98.0, -91.0, -79.0, -64.0, -48.0, -48.0, -72.0)
-
-_TRESSES = torch.tensor([-1.0, -99.0, 0.0, 0.0, 0.0, -99.0, 99.0, -99.0, -99.0, 0.0])
-"""What _fields would say of hair that is a surface of its own."""
 
 _SIGHT_SAMPLES = 512
 """Samples a side of the depth map by which landmarks are judged: no matter the picture's size."""
@@ -70,7 +65,7 @@ class Truth:
 class GroundTruth:
     """Tells the truth about what a renderer draws."""
 
-    def __init__(self, renderer: "Renderer"):
+    def __init__(self, renderer: Renderer):
         self._renderer = renderer
         model, anatomy = renderer.model, renderer.anatomy
         canonical = model.mean if model.canonical is None else model.canonical
@@ -78,7 +73,7 @@ class GroundTruth:
         self._landmarks = landmarks.find(canonical, model.faces, is_skin)
         self._fields = _fields(anatomy)
 
-    def landmarks(self, people: "People", view: View, size: int) -> Tensor:
+    def landmarks(self, people: People, view: View, size: int) -> Tensor:
         """The landmarks (batch, 68, 3) on pictures of this size: x, y in pixels, depth in mm.
 
         Differentiable with respect to people and view.
@@ -86,24 +81,26 @@ class GroundTruth:
         points = self._renderer.pose(self._landmarks.of(people.vertices), view.turn)
         return project(points, view.camera, size)
 
-    def __call__(self, people: "People", view: View) -> Truth:
+    def __call__(self, people: People, view: View) -> Truth:
         """The truth about renderer.render(people, view), without gradients."""
         with torch.no_grad():
             return self._tell(people, view)
 
-    def _tell(self, people: "People", view: View) -> Truth:
+    def _tell(self, people: People, view: View) -> Truth:
         renderer, size = self._renderer, self._renderer.settings.size
         samples = size * renderer.settings.samples_per_axis
         vertices = renderer.pose(people.vertices, view.turn)
         batch = len(vertices)
-        normals = (view.turn @ people.normals).expand(batch, -1, -1)
-        tresses = _TRESSES[:, None].expand(-1, vertices.shape[2] - self._fields.shape[1])
-        fields = torch.cat([self._fields, tresses], dim=1)[None]
-        planes = (normals, people.skin, people.hair, people.covered[:, None], fields)
+        normals = view.turn @ people.normals
+        covered, fields = people.covered[:, None], self._fields[None]
+        planes = (normals, people.skin, people.hair, covered, fields)
         attributes = torch.cat([x.expand(batch, -1, -1) for x in planes], dim=1).mT.contiguous()
         screen = project(vertices, view.camera, size)
         fragments = rasterize(screen, renderer.faces, size, size)
         seen = interpolate(attributes, screen, renderer.faces, fragments)
+        painted = seen[..., 3:10]
+        if size >= FINE and people.appearance is not None:
+            painted = self._painted(people, normals, view, screen, fragments)
         somebody = fragments.face_id >= 0
         mask = self._fragments(vertices, view, samples).face_id >= 0
         points = self.landmarks(people, view, size)
@@ -112,12 +109,34 @@ class GroundTruth:
             landmarks_visible=self._visible(points, vertices, view),
             depth=torch.where(somebody, fragments.depth, 0.0),
             normals=torch.nn.functional.normalize(seen[..., :3], dim=-1),
-            albedo=mix(seen[..., 3:10]).clamp(0, 1),
-            parts=_parts(somebody, seen[..., 9], seen[..., 10:]),
+            albedo=mix(painted).clamp(0, 1),
+            parts=_parts(somebody, painted[..., 6], seen[..., 10:]),
             mask=torch.nn.functional.avg_pool2d(mask[:, None].float(), samples // size)[:, 0],
             intrinsics=_intrinsics(view, size),
             extrinsics=self._extrinsics(view),
         )
+
+    def _painted(
+        self, people: People, normals: Tensor, view: View, screen: Tensor, fragments: Fragments
+    ) -> Tensor:
+        """Skin, hair and the latter's share (batch, height, width, 7), as large pictures have them.
+
+        people.appearance is given.
+        """
+        assert people.appearance is not None
+        anatomy = self._renderer.anatomy
+        surface = Surface(
+            normals=normals,
+            strand=view.turn @ anatomy.strand,
+            skin=people.skin,
+            hair=people.hair,
+            covered=people.covered,
+            gloss=people.gloss,
+            occlusion=anatomy.occlusion,
+            wet=1 - anatomy.is_skin,
+        )
+        painter, faces = self._renderer.painter, self._renderer.faces
+        return painter.reflectance(surface, people.appearance, screen, faces, fragments)
 
     def _extrinsics(self, view: View) -> Tensor:
         origin = self._renderer.pose(torch.zeros(len(view.turn), 3, 1), view.turn)
@@ -161,15 +180,15 @@ def _fields(anatomy: Anatomy) -> Tensor:
     facial = torch.maximum(anatomy.beard, anatomy.moustache)
     return torch.stack(
         [
-            anatomy.eye_angle, below_jaw, anatomy.ear, anatomy.lips, anatomy.mouth, anatomy.cloth,
-            anatomy.scalp, facial, anatomy.brow, anatomy.lash,
+            anatomy.eye_angle, below_jaw, anatomy.ear, anatomy.lips, anatomy.mouth, anatomy.teeth,
+            anatomy.cloth, anatomy.scalp, facial, anatomy.brow, anatomy.lash,
         ]
     )  # fmt: skip
 
 
 def _parts(somebody: Tensor, covered: Tensor, fields: Tensor) -> Tensor:
     """Labels (batch, height, width) from fields (..., field); what comes later lies on top."""
-    angle, below_jaw, ear, lips, mouth, cloth, scalp, facial, brow, lash = fields.unbind(-1)
+    angle, below_jaw, ear, lips, mouth, teeth, cloth, scalp, facial, brow, lash = fields.unbind(-1)
     skin, hidden = angle < 0, covered > _HIDES
     layers = {
         "skin": somebody,
@@ -177,6 +196,7 @@ def _parts(somebody: Tensor, covered: Tensor, fields: Tensor) -> Tensor:
         "ear": skin & (ear > 0.5),
         "lips": skin & (lips > 0.5),
         "mouth": skin & (mouth > 0.5),
+        "teeth": skin & (teeth > 0.5),
         "cloth": skin & (cloth > 0),
         "sclera": ~skin,
         "iris": ~skin & (angle < _IRIS),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PARTS = (
-    "background", "skin", "neck", "ear", "lips", "mouth", "sclera", "iris", "pupil", "hair",
-    "beard", "brow", "lash", "cloth",
+    "background", "skin", "neck", "ear", "lips", "mouth", "teeth", "sclera", "iris", "pupil",
+    "hair", "beard", "brow", "lash", "cloth",
 )  # fmt: skip
 """What a pixel can show; a part's label is its index."""
 

@@ -8,7 +8,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from facegen.latents import draw_identity
-from facegen.render import Renderer, RenderSettings
+from facegen.render import FINE, Renderer, RenderSettings
 from facegen.truth import GroundTruth
 from facegen.truth_columns import PARTS
 
@@ -225,6 +225,29 @@ def test_albedo_knows_nothing_of_the_light(renderer, teller):
     )
     assert torch.equal(one, other)
     assert 0 <= float(one.min()) < float(one.max()) <= 1
+
+
+def test_large_pictures_show_the_albedo_that_is_told(head):
+    settings = RenderSettings(size=FINE, samples_per_axis=1, shadows=False)
+    everywhere = ((3.54,), *((0.0,),) * 8)
+    dim = dataclasses.replace(settings.lights, key=0.0)
+    renderer = Renderer(head, dataclasses.replace(settings, lights=dim, environment=everywhere))
+    people, view = people_of(renderer, 3), view_of(renderer, azimuth=20.0)
+    truth = GroundTruth(renderer)(people, view)
+    with torch.no_grad():
+        picture = renderer.render(people, view, colour=True)
+    hair = (truth.parts[0] == PARTS.index("hair")).float()
+    # Away from its border, beyond which the background is white in one and black in the other.
+    hair = torch.nn.functional.avg_pool2d(hair[None, None], 9, 1, 4)[0, 0] > 0.999
+    assert hair.sum() > 1000
+
+    def strands(values):
+        """What is finer than the mesh, where there is hair."""
+        planes = values.permute(0, 3, 1, 2)
+        return (planes - torch.nn.functional.avg_pool2d(planes, 5, 1, 2))[0, 1][hair]
+
+    alike = torch.corrcoef(torch.stack([strands(picture), strands(truth.albedo.sqrt())]))[0, 1]
+    assert alike > 0.8
 
 
 def test_landmarks_have_gradients(renderer, teller, head):
