@@ -34,7 +34,7 @@ from facegen.raster import (
 )
 from facegen.settings import RenderSettings
 from facegen.shading import Surface, exposure, shade
-from facegen.shadow import key_visibility
+from facegen.shadow import moving_visibility
 from facegen.skin import paint
 from facegen.tresses import Hairdresser
 from facegen.view import View
@@ -154,13 +154,16 @@ class Renderer:
 
         People may be a batch of one, then all pictures show the same person; so may everything in
         the view but the light, then it is rasterized once. Differentiable with respect to all of
-        both, silhouettes included; where the cast shadow falls counts as fixed.
+        both, silhouettes included. The cast shadow moves with light and pose; the
+        shape's own part in where it falls is left out.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
         vertices, normals = self.pose(people.vertices, turn), turn @ people.normals
         light = direction(view.light_azimuth, view.light_elevation)
-        visible = key_visibility(vertices, normals, self.faces, light) if settings.shadows else None
+        visible = None
+        if settings.shadows:
+            visible = moving_visibility(vertices, normals, self.faces, light, turn)
         surface = Surface(
             normals=normals,
             strand=turn @ self._anatomy.strand,

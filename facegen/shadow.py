@@ -1,5 +1,7 @@
 """The key light's cast shadow: a depth map seen from the light, looked up with a soft edge."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ _ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
 """Where the map sees the origin of the camera's frame."""
 BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
+_STEP = 0.05
+"""Radians that the light is moved either way for its derivative: a shadow moves by its edge."""
 _AWAY = 0.3
 """The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
 
@@ -40,6 +44,57 @@ def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tens
     depth = rasterize(seen, faces, SAMPLES, SAMPLES).depth
     _filter(axes, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
     return share.to(light)
+
+
+def moving_visibility(
+    vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, turn: Tensor
+) -> Tensor:
+    """What key_visibility says, with gradients to light and to turn (batch or 1, 3, 3).
+
+    turn takes the head's frame to the camera's: shadows move when one turns against the other. That
+    they move with the shape, too, is left out.
+    """
+    in_head = (turn.mT @ light[..., None])[..., 0]
+    share: Tensor = _Visibility.apply(  # type: ignore[no-untyped-call]
+        in_head, turn.detach(), light.detach(), vertices.detach(), normals.detach(), faces
+    )
+    return share
+
+
+class _Visibility(torch.autograd.Function):
+    """Depends on where the head finds the light, in_head (batch, 3), and on nothing else."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        in_head: Tensor,
+        turn: Tensor,
+        light: Tensor,
+        vertices: Tensor,
+        normals: Tensor,
+        faces: Tensor,
+    ) -> Tensor:
+        ctx.save_for_backward(turn, light, vertices, normals, faces)
+        return key_visibility(vertices, normals, faces, light)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_share: Tensor) -> tuple[Tensor | None, ...]:
+        turn, light, vertices, normals, faces = ctx.saved_tensors
+        by_light = torch.zeros_like(light)
+        # A map before and one after the light, along each of two directions across it.
+        right, down = _axes(light)[:, :2].unbind(1)
+        for across in (right, down):
+            step = _STEP * torch.nn.functional.normalize(across, dim=-1)
+            ahead, behind = (
+                key_visibility(
+                    vertices, normals, faces, torch.nn.functional.normalize(light + way, dim=-1)
+                )
+                for way in (step, -step)
+            )
+            slope = (by_share * (ahead - behind)).sum(dim=1, keepdim=True) / (2 * _STEP)
+            by_light = by_light + slope * step / _STEP
+        return (turn.mT @ by_light[..., None])[..., 0], None, None, None, None, None
 
 
 def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:

@@ -57,6 +57,15 @@ class View:
             background=background * ones,
         )
 
+    def one(self, number: int) -> "View":
+        """View `number` alone, as a batch of one."""
+        rows = slice(number, number + 1)
+        planes: dict[str, Any] = {
+            field.name: None if (plane := getattr(self, field.name)) is None else plane[rows]
+            for field in fields(self)
+        }
+        return View(**planes)
+
     def turned(self, axis: Literal["x", "y", "z"], angle: Tensor) -> "View":
         """The head turned further, by degrees (batch,) about an axis of the camera's frame."""
         return replace(self, turn=about(axis, angle) @ self.turn)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from facegen.console import COUNT, FACE_MODEL, SIZE
+from facegen.console import COUNT, FACE_MODEL, SIZE, print_table, progress_bar
 
 
 @click.group("benchmark")
@@ -58,3 +58,36 @@ def scaling(out: Path) -> None:
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror or error}") from error
     click.echo(f"{out}, {out.with_suffix('.json')}: written")
+
+
+@command.command("fit")
+@click.option("--count", type=COUNT, default=100, show_default=True, help="Pictures.")
+@click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
+@FACE_MODEL
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def fit(count: int, workers: int | None, face_model: Path | None, as_json: bool) -> None:
+    """Measure how well fits recover the scenes of pictures that facegen renders."""
+    import time
+
+    from facegen.fit.measure import recoveries, report
+    from facegen.generate import cpus
+
+    team = min(workers or cpus(), count)
+    start = time.perf_counter()
+    with progress_bar() as progress:
+        work = recoveries(count, face_model, team)
+        found = list(progress.track(work, count, description="fitting"))
+    result = report(found, team, time.perf_counter() - start)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    header = ("", "median", "90 %")
+    rows = [
+        (name, f"{result['median'][name]:.2f}", f"{result['p90'][name]:.2f}")
+        for name in result["median"]
+    ]
+    print_table([header, *rows])
+    click.echo(
+        f"{count} pictures by {team} processes, {result['seconds_per_picture']:.1f} s a picture, "
+        "starting included; degrees, mm and seconds"
+    )

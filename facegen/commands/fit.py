@@ -1,0 +1,47 @@
+"""fit: the face, pose and light behind a picture."""
+
+from pathlib import Path
+
+import click
+
+from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, progress_bar
+
+
+@click.command("fit")
+@click.argument("image", type=PATH)
+@click.option("--out", type=PATH, default=Path("fits"), show_default=True, help="Folder.")
+@click.option(
+    "--eyes",
+    type=float,
+    nargs=4,
+    metavar="X Y X Y",
+    help="Pupils in the picture, the left one first, pixels from its top left.  [default: the "
+    "picture is cropped as facegen's own are]",
+)
+@click.option("--rendered", is_flag=True, help="facegen made the picture: its camera is known.")
+@click.option("--steps", type=COUNT, default=115, show_default=True, help="Gradients to follow.")
+@click.option("--size", type=SIZE, default=256, show_default=True, help="Pixels of a new view.")
+@FACE_MODEL
+def command(
+    image: Path,
+    out: Path,
+    eyes: tuple[float, float, float, float] | None,
+    rendered: bool,
+    steps: int,
+    size: int,
+    face_model: Path | None,
+) -> None:
+    """Fit the face model to the face in the picture IMAGE, and show it in new poses and lights."""
+    from facegen.fit import Fitter, read_picture
+    from facegen.fit.report import write_fit
+    from facegen.morphable import load
+
+    picture = read_picture(image, eyes)
+    out.mkdir(parents=True, exist_ok=True)
+    fitter = Fitter(load(face_model), rendered)
+    with progress_bar() as progress:
+        path = list(progress.track(fitter.fit(picture, steps), steps, description="fitting"))
+    files = write_fit(out, image.stem, fitter, picture, path, size)
+    for name, value in fitter.unknowns.scalars(path[-1].vector).items():
+        click.echo(f"{name} {value:.4g}")
+    click.echo(f"{', '.join(map(str, files))}: written; {path[-1].error:.4f} left of 1")

@@ -1,0 +1,147 @@
+"""What a fit looks for, as one vector: a few scalars of the scene, then the identity."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from facegen.latents import IDENTITY_SIGMA
+from facegen.morphable import MorphableModel
+from facegen.people import People
+from facegen.render import Renderer
+from facegen.view import View
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """One scalar of the scene.
+
+    rest: its value before anything is known; sigma: the standard deviation of its normal prior.
+    step: how far it is moved for a difference quotient. low, high: where it stops.
+    act: the view that a value of it (batch,) makes of another; None for a latent's own.
+    """
+
+    name: str
+    unit: str
+    rest: float
+    sigma: float
+    step: float
+    low: float
+    high: float
+    act: Callable[[View, Tensor], View] | None = None
+
+
+GAIN = "gain"
+_PLACE = ("roll", "half_height", "middle_x", "middle_y")
+SCENE = (
+    Unknown("azimuth", "degree", 0.0, 50.0, 1.0, -95.0, 95.0),
+    Unknown("elevation", "degree", 0.0, 15.0, 1.0, -40.0, 40.0),
+    Unknown("light_azimuth", "degree", 0.0, 50.0, 2.0, -95.0, 95.0),
+)
+"""What is unknown about a picture that facegen rendered."""
+
+CAMERA = (
+    Unknown("roll", "degree", 0.0, 12.0, 1.0, -45.0, 45.0),
+    Unknown("light_elevation", "degree", 25.0, 20.0, 2.0, -30.0, 75.0),
+    Unknown(
+        "half_height", "mm", 138.0, 25.0, 1.5, 70.0, 300.0,
+        lambda view, value: replace(view, half_height=value),
+    ),
+    Unknown(
+        "middle_x", "mm", 0.0, 40.0, 1.5, -120.0, 120.0,
+        lambda view, value: replace(view, middle=torch.stack([value, view.middle[:, 1]], dim=-1)),
+    ),
+    Unknown(
+        "middle_y", "mm", 0.0, 40.0, 1.5, -120.0, 120.0,
+        lambda view, value: replace(view, middle=torch.stack([view.middle[:, 0], value], dim=-1)),
+    ),
+    Unknown(GAIN, "factor of the picture", 1.0, 0.25, 0.05, 0.4, 2.5, lambda view, value: view),
+)  # fmt: skip
+"""What is unknown about any other picture besides."""
+
+_IDENTITY_STEP, _EXPRESSION_STEP = 0.15, 0.1
+_EXPRESSION_SIGMA = 0.2
+
+
+class Unknowns:
+    """The vector: scalars in their units, identity, expression; batches have rows of it.
+
+    rest, sigma (unknown,): mean and standard deviation of the prior. step: for differences.
+    low, high: bounds.
+    """
+
+    def __init__(self, scene: Sequence[Unknown], model: MorphableModel, expressions: bool):
+        self.scene = tuple(scene)
+        self._sizes = [
+            len(scene),
+            model.identity_size,
+            len(model.expression_basis) if expressions else 0,
+        ]
+        signed = -1.0 if model.expression_signed else 0.0
+
+        def column(values: list[float], identity: float, expression: float) -> Tensor:
+            _, people, expressions = self._sizes
+            return torch.tensor(values + [identity] * people + [expression] * expressions)
+
+        self.rest = column([x.rest for x in scene], 0.0, 0.0)
+        self.sigma = column([x.sigma for x in scene], IDENTITY_SIGMA, _EXPRESSION_SIGMA)
+        self.step = column([x.step for x in scene], _IDENTITY_STEP, _EXPRESSION_STEP)
+        self.low = column([x.low for x in scene], -4 * IDENTITY_SIGMA, signed)
+        self.high = column([x.high for x in scene], 4 * IDENTITY_SIGMA, 1.0)
+
+    def identity(self, vectors: Tensor) -> Tensor:
+        """Vectors (batch, unknown) to identity coefficients (batch, coefficient)."""
+        return torch.split(vectors, self._sizes, dim=1)[1]
+
+    def expression(self, vectors: Tensor) -> Tensor:
+        """Vectors (batch, unknown) to expression coefficients (batch, coefficient)."""
+        return torch.split(vectors, self._sizes, dim=1)[2]
+
+    def scalars(self, vector: Tensor) -> dict[str, float]:
+        """A vector (unknown,) to its scalars by name."""
+        return {x.name: float(value) for x, value in zip(self.scene, vector, strict=False)}
+
+    def people(self, renderer: Renderer, vectors: Tensor) -> People:
+        """Vectors (batch, unknown) to people."""
+        expression = self.expression(vectors) if self._sizes[2] else None
+        return renderer.people(self.identity(vectors), expression)
+
+    def view(self, renderer: Renderer, vectors: Tensor, background: float) -> View:
+        """Vectors (batch, unknown) to views over a background."""
+        latents = [k for k, unknown in enumerate(self.scene) if unknown.act is None]
+        names = [self.scene[k].name for k in latents]
+        view = renderer.view(vectors[:, latents], names)
+        for k, unknown in enumerate(self.scene):
+            if unknown.act:
+                view = unknown.act(view, vectors[:, k])
+        return replace(view, background=torch.full((len(vectors),), background))
+
+    def place(self, vectors: Tensor, roll: Tensor, size: Tensor, middle: Tensor) -> None:
+        """Write into vectors (batch, unknown) where the head lies in the picture: see placed."""
+        rest = self._rest_half_height
+        values = (roll, size * rest, middle[:, 0] * rest, middle[:, 1] * rest)
+        for name, value in zip(_PLACE, values, strict=True):
+            vectors[:, self._column(name)] = value
+
+    def placed(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors (batch, unknown) to roll in degrees, size (batch,) and middle (batch, 2).
+
+        Size is of what the picture shows, middle its middle, both as parts of what it shows above
+        its middle at rest.
+        """
+        roll, half_height, x, y = (vectors[:, self._column(name)] for name in _PLACE)
+        rest = self._rest_half_height
+        return roll, half_height / rest, torch.stack([x, y], dim=-1) / rest
+
+    @property
+    def _rest_half_height(self) -> float:
+        return float(self.rest[self._column("half_height")])
+
+    def _column(self, name: str) -> int:
+        return [unknown.name for unknown in self.scene].index(name)
+
+    def gain(self, vectors: Tensor) -> Tensor:
+        """Vectors (batch, unknown) to what pictures are multiplied by (batch,)."""
+        names = [unknown.name for unknown in self.scene]
+        return vectors[:, names.index(GAIN)] if GAIN in names else torch.ones(len(vectors))
