@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.generate import Generation
-from facegen.latents import FACTORS, LABELS, LATENTS
+from facegen.latents import FACTORS, GROUP_SIZE, LABELS, LATENTS
 from facegen.maker import Source
 from facegen.presets import GenerateConfig
 from facegen.scene import SPLITS, Variables, mini_batch
@@ -47,7 +47,7 @@ class FakeRenderer:
         *,
         names: Sequence[str] = LABELS,
     ) -> NDArray[np.uint8]:
-        time.sleep(self.delay)
+        time.sleep(self.delay * len(labels) / GROUP_SIZE)
         labels = labels[:, [names.index(name) for name in LABELS]]
         ramp = np.linspace(-1, 1, self.size)
         low = np.array([latent.low for latent in LATENTS])
