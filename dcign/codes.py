@@ -12,7 +12,7 @@ from dcign.data import network_input
 from dcign.metrics.information import assign_units
 from dcign.models.network import Network
 from facegen.errors import UserError
-from facegen.latents import LATENTS
+from facegen.latents import FACTORS, LATENTS
 from facegen.shards import Dataset
 
 GROUPS_AT_ONCE = 10
@@ -106,6 +106,11 @@ def check_readable(network: Network, dataset: Dataset, split: str) -> None:
         raise UserError(
             f"{dataset.path}: {dataset.size}x{dataset.size} pixels, and the network reads "
             f"{size}x{size}; name a larger data set with --data"
+        )
+    if dataset.factors[: len(FACTORS)] != FACTORS:
+        raise UserError(
+            f"{dataset.path}: varies {', '.join(dataset.factors)}, and networks are judged by "
+            f"{', '.join(FACTORS)}, in this order; name another with --data"
         )
     missing = [latent.name for latent in LATENTS if latent.name not in dataset.labels]
     if missing:

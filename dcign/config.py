@@ -72,7 +72,8 @@ class TrainConfig:
                 and 0 <= self.beta1 < 1
                 and 0 <= self.beta2 < 1
             ),
-            "groups and samples must be 1 or more": self.groups < 1 or self.samples == 0,
+            "groups and samples must be 1 or more": self.groups < 1
+            or (self.samples is not None and self.samples < 1),
         }
         for rule, broken in wrong.items():
             if broken:
@@ -164,7 +165,7 @@ PRESETS = {
             decoder_hidden=(256, 256),
         ),
         best.Method(),
-        steps=8000,
+        steps=6000,
         groups=16,
         samples=4,
         learning_rate=1e-3,

@@ -60,6 +60,7 @@ def run_study(
     from dcign.train import choose_device
 
     study = Study(variants, seeds, dataset, out, choose_device(device))
+    study.check()
     figures = []
     for number, job in enumerate(study.jobs, start=1):
         title = f"{job.folder.name}, {number} of {len(study.jobs)}"

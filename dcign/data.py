@@ -195,7 +195,8 @@ def network_input(
         return image
     rows, columns = (torch.from_numpy(area_weights(n, size)) for n in (height, width))
     averaged: Tensor = rows.to(image.device) @ image @ columns.to(image.device).T
-    return averaged
+    # Weights that add up to 1 but for rounding may overshoot white.
+    return averaged.clamp(0.0, 1.0)
 
 
 def area_weights(source: int, target: int) -> NDArray[np.float32]:

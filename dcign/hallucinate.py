@@ -80,7 +80,7 @@ def prepare(picture: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
     if side == size:
         return square
     weights = area_weights(side, size)
-    resized: NDArray[np.float32] = weights @ square @ weights.T
+    resized: NDArray[np.float32] = np.clip(weights @ square @ weights.T, 0.0, 1.0)
     return resized
 
 

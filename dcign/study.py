@@ -17,13 +17,14 @@ import torch
 from PIL import Image
 
 from dcign.board import trim
-from dcign.checkpoint import Run, load_run
+from dcign.checkpoint import Run, Settings, load_run, load_settings
 from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
 from dcign.metrics.correlation import spearman
 from dcign.plot import draw_curves
 from dcign.train import Record, Training
+from facegen.errors import UserError
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
 from facegen.shards import Dataset
@@ -97,6 +98,17 @@ class Study:
             for seed in range(seeds)
             for name, config in variants.items()
         ]
+
+    def check(self) -> None:
+        """Raise UserError when a job's folder holds another training than this study's."""
+        for job in self.jobs:
+            wanted = Settings(job.config, str(self.dataset.path), self.dataset.fingerprint)
+            known = load_settings(job.folder)
+            if known and not (known.same_run(wanted) and known.config.steps == job.config.steps):
+                raise UserError(
+                    f"{job.folder}: of another data set, method or number of steps; take another "
+                    "--out"
+                )
 
     def training(self, job: Job) -> Training:
         """The training of a job, from where it stopped."""

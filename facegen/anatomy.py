@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facegen import facial_hair
 from facegen.morphable import MorphableModel
+from facegen.morphable.eyes import sphere_centre
 
 # Height of the hairline by the angle around the head, from the forehead (0 degrees) past the
 # temple, the sideburn and the ear to the nape (180), relative to the eyes.
@@ -99,7 +100,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     outward = normals.double().numpy().T
     rim = np.full(len(mean), np.inf)
     for eye in (left, is_eye & ~left):
-        centre = _sphere_centre(actual[eye])
+        centre = sphere_centre(actual[eye])
         gap = np.linalg.norm(actual - centre, axis=1) - np.linalg.norm(actual[eye][0] - centre)
         rim = np.where(~is_eye & (z > 45) & (gap < rim), gap, rim)
     eye_x, eye_z = np.abs(eyes[0][0]), eyes[0][2]
@@ -158,13 +159,6 @@ def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.f
 
 def _bump(distance: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
     return np.asarray(np.exp(-((distance / radius) ** 2)))
-
-
-def _sphere_centre(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The centre of the sphere that fits points (vertex, 3) best."""
-    design = np.column_stack([2 * points, np.ones(len(points))])
-    solution, *_ = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)
-    return np.asarray(solution[:3])
 
 
 def _strands(points: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArray[np.float64]:

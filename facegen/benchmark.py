@@ -5,7 +5,7 @@ import itertools
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -86,23 +86,6 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         numba.set_num_threads(before[1])
-
-
-def time_stages(
-    stages: Mapping[str, Callable[[int], object]], pictures: int, warm_up: int = 3
-) -> dict[str, Timing]:
-    """Time the stages of a pipeline, in their order, for one picture after the other.
-
-    Each stage is called with the picture's number, 0 <= number < warm_up + pictures; what a stage
-    needs of an earlier one, its callables keep for it. The first warm_up pictures do not count.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in stages}
-    for number in range(warm_up + pictures):
-        for name, stage in stages.items():
-            start = time.perf_counter()
-            stage(number)
-            seconds[name].append(time.perf_counter() - start)
-    return {name: _timing(times[warm_up:]) for name, times in seconds.items()}
 
 
 def compare(

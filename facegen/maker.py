@@ -180,9 +180,11 @@ class Maker:
             groups.identity[row] = batch.identity
             groups.expression[row] = batch.expression
             groups.factor_id[row] = header.factors.index(batch.factor)
-        # A mini-batch of every kind at once: people who are decoded together cost a third.
-        kinds = len(header.factors)
-        for some in (slice(first, first + kinds) for first in range(0, slot.groups, kinds)):
+        done = slot.first_group
+        while done < slot.first_group + slot.groups:
+            together = slot.rendered_together(done, len(header.factors))
+            some = slice(done - slot.first_group, together.stop - slot.first_group)
+            done = together.stop
             labels, identity, expression = (
                 np.concatenate(rows[some])
                 for rows in (groups.labels, groups.identity, groups.expression)

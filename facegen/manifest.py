@@ -88,6 +88,15 @@ class Slot:
         """Raise ValueError unless every field has its type."""
         _check_types(self)
 
+    def rendered_together(self, group: int, kinds: int) -> range:
+        """The mini-batches rendered in one go with this one: one of every kind, from the first on.
+
+        People who are decoded together cost a third of what they do alone.
+        """
+        end = self.first_group + self.groups
+        start = group - (group - self.first_group) % kinds
+        return range(start, min(start + kinds, end))
+
     @property
     def file(self) -> str:
         """The shard's file name."""

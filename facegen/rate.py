@@ -22,7 +22,8 @@ from facegen.manifest import Slot
 from facegen.morphable import load
 from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
-from facegen.raster import interpolate, rasterize, resolve
+from facegen.raster import rasterize
+from facegen.raster.composite import composite
 from facegen.render import Renderer, RenderSettings
 from facegen.scene import SPLITS, MiniBatch, Variables, mini_batch
 from facegen.subjects import front, heads
@@ -113,7 +114,8 @@ def milliseconds_per_image(
     """Where one thread's time goes, averaged over mini-batches of every kind.
 
     morph: identity to shape, skin and hair, once a person. raster: projection, visibility,
-    interpolation and averaging samples. shade: pose, light, shadow. write: HDF5, checksums, disk.
+    interpolation and averaging samples, the first two once where only the light moves. shade: pose,
+    light, shadow. write: HDF5, checksums, disk.
     """
     spent = defaultdict[str, float](float)
     with tempfile.TemporaryDirectory() as name, one_thread(), torch.no_grad():
@@ -127,40 +129,41 @@ def milliseconds_per_image(
                 # The first round compiled and filled caches.
                 spent.clear()
             slot = Slot(SPLITS[0], number, number * len(FACTORS), len(FACTORS))
-            for group in range(slot.first_group, slot.first_group + slot.groups):
-                _draw(renderer, mini_batch(slot.split, 0, group, variables), spent)
-            groups = work.maker.render(slot)
+            groups = range(slot.first_group, slot.first_group + slot.groups)
+            _draw(renderer, [mini_batch(slot.split, 0, k, variables) for k in groups], spent)
+            made = work.maker.render(slot)
             with _clock(spent, "write"):
-                write_shard(work.out, work.header, slot, groups)
+                write_shard(work.out, work.header, slot, made)
     images = rounds * len(FACTORS) * work.header.group_size
     spent["shade"] = spent["render"] - spent["raster"]
     return {stage: 1e3 * spent[stage] / images for stage in ("morph", "raster", "shade", "write")}
 
 
-def _draw(renderer: Renderer, batch: MiniBatch, spent: dict[str, float]) -> None:
-    """Render a mini-batch as Renderer.images does, and its rasterization once more, timed."""
-    distinct, which = np.unique(batch.identity, axis=0, return_inverse=True)
+def _draw(renderer: Renderer, batches: list[MiniBatch], spent: dict[str, float]) -> None:
+    """Render mini-batches as Renderer.images does, and their rasterization once more, timed."""
+    labels = torch.from_numpy(np.concatenate([batch.labels for batch in batches]))
+    identity = np.concatenate([batch.identity for batch in batches])
+    distinct, which = np.unique(identity, axis=0, return_inverse=True)
     with _clock(spent, "morph"):
         people = renderer.people(torch.from_numpy(distinct))
-    for row, person in enumerate(which):
-        one = people.one(int(person))
-        view = renderer.view(torch.from_numpy(batch.labels[row : row + 1]))
+    for rows, view in renderer.view(labels).lit(which):
+        one = people.one(int(which[rows[0]]))
         with _clock(spent, "render"):
             renderer.render(one, view)
         posed = renderer.pose(one.vertices, view.turn)
         with _clock(spent, "raster"):
-            _raster(renderer, posed)
+            _raster(renderer, posed, len(rows))
 
 
-def _raster(renderer: Renderer, vertices: Tensor) -> None:
-    """What Renderer.render does from vertices (1, 3, vertex) to pixels, for as many channels."""
+def _raster(renderer: Renderer, vertices: Tensor, pictures: int) -> None:
+    """What Renderer.render does from vertices (1, 3, vertex) to the pixels of so many pictures."""
     settings = renderer.settings
     samples = settings.size * settings.samples_per_axis
     screen = project(vertices, settings.camera, samples)
     fragments = rasterize(screen, renderer.faces, samples, samples)
-    picture = interpolate(screen, screen, renderer.faces, fragments)
+    layers = torch.ones(pictures, screen.shape[1], 3)
     background = torch.ones(1)
-    resolve(picture[..., :1], fragments, background, settings.samples_per_axis)
+    composite(layers, screen, renderer.faces, fragments, background, settings.samples_per_axis)
 
 
 @contextlib.contextmanager

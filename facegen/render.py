@@ -183,9 +183,10 @@ class Renderer:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
             lit = Lit(surface, light, visible, opened, *lights)
-            shown = self.painter(
-                lit, people.appearance, screen, self.faces, fragments, colour=colour
-            )
+            with self.device:
+                shown = self.painter(
+                    lit, people.appearance, screen, self.faces, fragments, colour=colour
+                )
             return self._finish(shown, screen, fragments, background)
         layers = shade(surface, light, visible, opened, *lights, colour=colour)
         if not (layers.requires_grad or screen.requires_grad or background.requires_grad):

@@ -101,16 +101,17 @@ def stored_scene(
         )
     settings = read_settings(dataset)
     group, row = divmod(index, dataset.group_size)
-    found = dataset.read(split, [group])
+    together = dataset.rendered_together(split, group)
+    found = dataset.read(split, together)
     return Scene(
         model=model,
         settings=replace(settings, size=size or dataset.size),
         names=dataset.labels,
-        labels=found.labels[0],
-        identity=found.identity[0],
-        expression=found.expression[0] if dataset.expression_size else None,
-        row=row,
-        stored=found.images[0, row],
+        labels=np.concatenate(found.labels),
+        identity=np.concatenate(found.identity),
+        expression=np.concatenate(found.expression) if dataset.expression_size else None,
+        row=(group - together.start) * dataset.group_size + row,
+        stored=found.images[group - together.start, row],
     )
 
 
@@ -167,6 +168,8 @@ def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSett
             # Light this soft needs no more.
             small = file.convert("RGB").resize((256, 128), Image.Resampling.BOX)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
         raise UserError(
             f"{panorama}: not a picture that can be read; take a PNG or JPEG"
         ) from error

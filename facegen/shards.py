@@ -89,6 +89,14 @@ class Dataset:
                 ids.append(file["factor_id"][()][:: self.group_size])
         return np.concatenate(ids)
 
+    def rendered_together(self, split: str, group: int) -> range:
+        """The mini-batches that were rendered in one go with this one, itself among them.
+
+        What people look like depends in the last bits on who is decoded with them.
+        """
+        entries = (e for e in self._entries[split] if e.first_group + e.groups > group)
+        return next(entries).rendered_together(group, len(self.factors))
+
     def read(self, split: str, groups: Sequence[int] | NDArray[np.integer[Any]]) -> Groups:
         """The mini-batches with these numbers, in the order asked for.
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from facegen.benchmark import compare, one_thread, time_stages
+from facegen.benchmark import compare, one_thread
 from facegen.geometry import Camera
 from facegen.rivals import BACKGROUND, Facegen, Renderer, View
 from facegen.rivals_forward import RIVALS
@@ -94,16 +94,6 @@ def test_the_front_of_a_mesh_keeps_what_is_nearest() -> None:
     depth = vertices[:, :, 2].mean(axis=0)[faces].mean(axis=1)
     remaining = kept[:, :, 2].mean(axis=0)[triangles].mean(axis=1)
     np.testing.assert_allclose(np.sort(remaining), np.sort(depth)[-300:], rtol=1e-6)
-
-
-def test_stages_take_turns_and_the_first_pictures_do_not_count() -> None:
-    calls: list[tuple[str, int]] = []
-    stages = {
-        name: lambda number, name=name: calls.append((name, number)) for name in ("morph", "write")
-    }
-    timings = time_stages(stages, pictures=2, warm_up=1)
-    assert calls == [(name, number) for number in range(3) for name in ("morph", "write")]
-    assert {name: timing.pictures for name, timing in timings.items()} == {"morph": 2, "write": 2}
 
 
 def test_one_thread_is_given_back() -> None:

@@ -177,3 +177,11 @@ def test_a_failure_comes_in_its_place_and_no_thread_stays() -> None:
     next(half)
     half.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("size", [90, 95, 112, 120, 180, 300])
+def test_averaged_white_is_white_and_not_more(size: int) -> None:
+    white = torch.full((1, size, size), 255, dtype=torch.uint8)
+    averaged = network_input(white, 64)
+    assert float(averaged.max()) <= 1.0
+    assert float(averaged.min()) > 0.99999

@@ -20,6 +20,7 @@ from dcign.config import TrainConfig
 from dcign.evaluate import Extras, Report, evaluate
 from dcign.plot import draw_curves
 from dcign.study import Study, markdown, table
+from facegen.errors import UserError
 from facegen.shards import Dataset
 
 # ---- what is compared ----------------------------------------------------------------------------
@@ -155,3 +156,15 @@ def test_curves_lie_where_their_points_are() -> None:
     rising = pixels[np.argsort(pixels[:, 1])]
     assert rising[0, 0] > 56 + 310
     assert rising[-1, 0] < 56 + 10
+
+
+def test_another_studys_folder_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None:
+    def study(steps: int) -> Study:
+        variants = {"vae": replace(tiny("vae"), steps=steps)}
+        return Study(variants, 1, Dataset(synthetic_dataset), tmp_path, torch.device("cpu"))
+
+    (job,) = study(3).jobs
+    list(study(3).train(job, study(3).training(job)))
+    study(3).check()
+    with pytest.raises(UserError, match="number of steps"):
+        study(6).check()

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cli import cli
-from facegen.appearance import APPEARANCE
 from facegen.errors import UserError
 from facegen.fit import Fitter, Picture, read_picture
 from facegen.fit.measure import Recovery, report
@@ -26,10 +25,7 @@ TRUTH = (20.0, 5.0, 30.0)
 
 @pytest.fixture(scope="module")
 def person(head):
-    """With short hair: sheets of long hair still lead fits astray."""
-    identity = draw_identity(head.identity_size, 0, "test", 11)
-    identity[len(head.basis) + APPEARANCE.index("hair_length")] = -2.0
-    return identity
+    return draw_identity(head.identity_size, 0, "test", 11)
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +170,23 @@ def test_fit_writes_what_it_found(head, tmp_path, image) -> None:
     with Image.open(tmp_path / "fits/someone.gif") as film:
         assert film.n_frames > 2
     assert (tmp_path / "fits/someone.png").stat().st_size > 10_000
+
+
+def test_a_fit_never_overwrites_its_picture(head, tmp_path, image, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(image).save("someone.png")
+    before = (tmp_path / "someone.png").read_bytes()
+    result = CliRunner().invoke(cli, ["fit", "someone.png", "--out", "."])
+    assert result.exit_code == 2
+    assert "would overwrite" in result.stderr
+    assert (tmp_path / "someone.png").read_bytes() == before
+
+
+def test_eyes_and_rendered_exclude_each_other(tmp_path) -> None:
+    arguments = ["fit", str(tmp_path / "x.png"), "--rendered", "--eyes", "1", "2", "3", "4"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "leave one out" in result.stderr
 
 
 def test_a_photographs_face_is_found_by_its_eyes(head, image, tmp_path) -> None:

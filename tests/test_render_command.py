@@ -109,7 +109,7 @@ def test_a_panorama_lights_a_new_face(tmp_path: Path) -> None:
         (["--face-model", "nowhere"], "nowhere"),
         (["--out", "face.jpg"], ".png"),
         (["--environment", "README.md"], "README.md: not a picture"),
-        (["--environment", "nowhere"], "nowhere: not a picture"),
+        (["--environment", "nowhere"], "nowhere: No such file"),
         (["--from", "nowhere", "--index", "0"], "nowhere"),
         (["--from", "nowhere"], "--index"),
         (["--from", "nowhere", "--index", "0", "--light-azimuth", "3"], "--light-azimuth"),

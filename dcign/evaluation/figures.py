@@ -141,7 +141,7 @@ def scatter(report: Report, seen: Seen) -> Figure:
     return Figure(
         "scatter",
         "Latent against truth",
-        f"Figure 6 of the paper, over {POINTS:,} images of unseen people, every factor varying. "
+        f"Figure 6 of the paper, over {len(some):,} images of unseen people, every factor varying. "
         "Red: the median in training, which is what a value is turned into when asked for. A "
         "unit's sign and scale are its own affair.",
         draw_panels(panels),

@@ -86,5 +86,7 @@ def variance_ratios(
     count, others = own.sum(0), (1.0 - own).sum(0)
     right = (within * own).sum(0) / count.clamp(min=1.0)
     wrong = (within * (1.0 - own)).sum(0) / others.clamp(min=1.0)
-    ratio = torch.log((wrong + FLOOR * whole) / (right + FLOOR * whole))
+    # A unit that nothing moves is neither right nor wrong.
+    floor = FLOOR * whole + 1e-12
+    ratio = torch.log((wrong + floor) / (right + floor))
     return torch.where((count > 0) & (others > 0), 0.5 * ratio, 0.0)

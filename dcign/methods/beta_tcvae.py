@@ -27,7 +27,7 @@ class Method:
         flat = Posterior(*(moment.flatten(0, 1) for moment in given.posterior))
         correlation = total_correlation(code.flatten(0, 1), flat, given.images)
         kl = kl_divergence(given.posterior).sum()
-        return Priced(code, kl, (self.beta - 1.0) * correlation)
+        return Priced(code, kl + (self.beta - 1.0) * correlation)
 
 
 def total_correlation(

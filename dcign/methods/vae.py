@@ -18,4 +18,4 @@ class Method:
 
     def __call__(self, given: Given) -> Priced:
         kl = kl_divergence(given.posterior).sum()
-        return Priced(sample(given.posterior, given.noise), kl, (self.beta - 1.0) * kl)
+        return Priced(sample(given.posterior, given.noise), self.beta * kl)

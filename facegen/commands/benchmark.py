@@ -49,6 +49,8 @@ def scaling(out: Path) -> None:
     from facegen.errors import UserError
     from facegen.scaling import as_json, draw, measure
 
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out {out}: the picture is a .png, and the figures go beside it")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
     curves = measure()

@@ -1,5 +1,6 @@
 """face-model: build, describe and draw face models."""
 
+import re
 from pathlib import Path
 
 import click
@@ -64,6 +65,7 @@ def sheet(path: Path, out: Path | None) -> None:
     model = load(path)
     png = io.BytesIO()
     model_sheet(model).save(png, format="PNG", optimize=True)
-    target = out or Path(f"{model.name}-modes.png")
+    # A stranger's file may call itself anything.
+    target = out or Path(re.sub(r"[^\w.-]", "_", model.name) + "-modes.png")
     write_atomic(target, png.getvalue())
     click.echo(f"{target}: written")

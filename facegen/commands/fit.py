@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, progress_bar
+from facegen.console import FACE_MODEL, PATH, SIZE, progress_bar
+from facegen.errors import UserError
 
 
 @click.command("fit")
@@ -19,7 +20,13 @@ from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, progress_bar
     "picture is cropped as facegen's own are]",
 )
 @click.option("--rendered", is_flag=True, help="facegen made the picture: its camera is known.")
-@click.option("--steps", type=COUNT, default=115, show_default=True, help="Gradients to follow.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=8),
+    default=115,
+    show_default=True,
+    help="About so many gradients, those of starts that are given up not counted.",
+)
 @click.option("--size", type=SIZE, default=256, show_default=True, help="Pixels of a new view.")
 @FACE_MODEL
 def command(
@@ -36,7 +43,14 @@ def command(
     from facegen.fit.report import write_fit
     from facegen.morphable import load
 
+    if rendered and eyes:
+        raise UserError(
+            "--eyes crops a photograph, and --rendered says that facegen framed it: leave one out"
+        )
     picture = read_picture(image, eyes)
+    written = {out / f"{image.stem}{end}" for end in (".png", ".gif", "-views.png", ".json")}
+    if image.resolve() in {path.resolve() for path in written}:
+        raise UserError(f"--out {out}: would overwrite {image}; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     fitter = Fitter(load(face_model), rendered)
     with progress_bar() as progress:

@@ -6,19 +6,19 @@ from torch import Tensor
 from facegen.anatomy import survey
 from facegen.fit.objective import see_eyes, shows
 from facegen.fit.picture import Picture, shrink
-from facegen.fit.unknowns import Unknowns
+from facegen.fit.unknowns import HAIRSTYLES, Unknowns
 from facegen.geometry import VertexNormals
 from facegen.latents import IDENTITY_SIGMA, LABELS, LATENTS
 from facegen.morphable import MorphableModel
 from facegen.render import Renderer, RenderSettings
 
 _SIZE, _SMALL = 50, 75
-_PEOPLE, _VIEWS = 12, 480
+_VIEWS, _VARIANTS = 320, 3
 _NOBODY = 4.0
 """A background no face is as bright as, to tell the two apart."""
 
 _APART = 25.0
-"""Two starts differ by so many degrees in some angle."""
+"""Two starts differ by so many degrees in some angle, or in their hair."""
 
 _RARE = 0.03
 """How much of a correlation a pose of one standard deviation must make up for."""
@@ -40,17 +40,27 @@ class Scan:
     def __init__(self, model: MorphableModel, region: Tensor | None):
         """Compare a region (vertex,) of the surface, or all of the picture if that is None."""
         renderer = Renderer(model, RenderSettings(size=_SIZE, background=_NOBODY))
+        # A picture's hair tells styles apart; of a face alone, one style is as good as another.
+        self._styles = tuple(HAIRSTYLES) if region is None else ("short",)
         generator = torch.Generator().manual_seed(0)
-        identity = IDENTITY_SIGMA * torch.randn((_PEOPLE, model.identity_size), generator=generator)
-        identity[0] = 0
-        everyone = renderer.people(identity)
+        variants = torch.randn((_VARIANTS, model.identity_size), generator=generator)
+        variants[0] = 0
+        people = Unknowns((), model, expressions=False)
+        identity = [
+            people.styled(IDENTITY_SIGMA * variant, style)
+            for style in self._styles
+            for variant in variants
+        ]
+        everyone = renderer.people(torch.stack(identity))
         low, high = (torch.tensor([getattr(x, end) for x in LATENTS]) for end in ("low", "high"))
         sobol = torch.quasirandom.SobolEngine(len(LATENTS))  # type: ignore[no-untyped-call]
-        self._labels = low + sobol.draw(_VIEWS) * (high - low)
+        self._labels = (low + sobol.draw(_VIEWS) * (high - low)).repeat(len(self._styles), 1)
+        self._style = [style for style in self._styles for _ in range(_VIEWS)]
         self._has_region = region is not None
         heads, masks = [], []
         for number, labels in enumerate(self._labels):
-            person, view = everyone.one(number % _PEOPLE), renderer.view(labels[None])
+            who = _VARIANTS * (number // _VIEWS) + number % _VARIANTS
+            person, view = everyone.one(who), renderer.view(labels[None])
             picture = renderer.render(person, view)[..., 0]
             is_head = picture <= 1.0
             masks.append(
@@ -85,10 +95,16 @@ class Scan:
             overlap = (heads @ there).clamp(min=0) ** 2
             likeness = overlap / ((heads**2).sum(dim=1) * (there @ there))
         starts: list[Tensor] = []
+        taken: list[tuple[Tensor, str]] = []
         for number in likeness.argsort(descending=True).tolist():
-            start = candidates[number]
-            if all(float((start - other)[: len(LABELS)].abs().max()) > _APART for other in starts):
-                starts.append(start)
+            start, style = candidates[number], self._style[number]
+            far = [
+                style != other_style or float((start - other)[: len(LABELS)].abs().max()) > _APART
+                for other, other_style in taken
+            ]
+            if all(far):
+                taken.append((start, style))
+                starts.append(unknowns.styled(start, style))
             if len(starts) == count:
                 break
         return starts

@@ -20,7 +20,7 @@ from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
 from facegen.morphable import MorphableModel
 from facegen.render import Renderer, RenderSettings
 
-_STARTS = 4
+_STARTS = 6
 _MEMORY = 10
 _WINDOW, _BACKTRACKS, _PATIENCE = 4, 4, 3
 _LONGEST = 1.0
@@ -61,7 +61,7 @@ class Fitter:
         scene = SCENE if rendered else SCENE + CAMERA
         self.unknowns = Unknowns(scene, model, expressions=not rendered)
         self._face = None if rendered else face_region(model)
-        self._noise, self._lost = (0.008, 0.03) if rendered else (0.05, 1.0)
+        self._noise, self._lost = (0.008, 0.018) if rendered else (0.05, 1.0)
         self._caution = 1.0 if rendered else 3.0
         self._scan = Scan(model, self._face)
         self._renderers = {
@@ -122,6 +122,7 @@ class Fitter:
     ) -> Iterator[Fit]:
         """Fits on the way down, the start among them."""
         unknowns, left, stalled = self.unknowns, stage.gradients, 0
+        rest = unknowns.resting(vector)
         precision = 1 / unknowns.sigma**2
         while left > 0 and stalled < _PATIENCE:
             objective.focus(vector)
@@ -133,11 +134,11 @@ class Fitter:
             steps = _Steps(curvature * objective.pixels / noise**2 + torch.diag(4 * precision))
 
             def energy(squares: float, vector: Tensor, noise: float = noise) -> float:
-                surprise = ((vector - unknowns.rest) ** 2 * precision).sum()
+                surprise = ((vector - rest) ** 2 * precision).sum()
                 return 0.5 * squares / noise**2 + 0.5 * float(surprise)
 
             recent = [energy(squares, vector)]
-            slope = 0.5 * gradient / noise**2 + (vector - unknowns.rest) * precision
+            slope = 0.5 * gradient / noise**2 + (vector - rest) * precision
             while (
                 left > 0
                 and stalled < _PATIENCE
@@ -158,7 +159,7 @@ class Fitter:
                     return
                 recent.append(energy(squares, moved))
                 stalled = stalled + 1 if recent[-1] > bar * (1 - 2e-4) else 0
-                new_slope = 0.5 * gradient / noise**2 + (moved - unknowns.rest) * precision
+                new_slope = 0.5 * gradient / noise**2 + (moved - rest) * precision
                 steps.learn(moved - vector, new_slope - slope)
                 vector, slope = moved, new_slope
                 error = (squares / objective.pixels) ** 0.5

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from facegen.appearance import APPEARANCE
 from facegen.latents import IDENTITY_SIGMA
 from facegen.morphable import MorphableModel
 from facegen.people import People
@@ -60,6 +61,14 @@ CAMERA = (
 )  # fmt: skip
 """What is unknown about any other picture besides."""
 
+HAIRSTYLES = {
+    "short": {"hair_length": -2.0},
+    "loose": {"hair_length": 1.5, "hair_style": -0.5},
+    "tied": {"hair_length": 1.5, "hair_style": 1.0},
+    "bun": {"hair_length": 1.5, "hair_style": 1.8},
+}
+"""Coefficients, in standard deviations, well inside each style: between them there is no slope."""
+
 _IDENTITY_STEP, _EXPRESSION_STEP = 0.15, 0.1
 _EXPRESSION_SIGMA = 0.2
 
@@ -89,6 +98,23 @@ class Unknowns:
         self.step = column([x.step for x in scene], _IDENTITY_STEP, _EXPRESSION_STEP)
         self.low = column([x.low for x in scene], -4 * IDENTITY_SIGMA, signed)
         self.high = column([x.high for x in scene], 4 * IDENTITY_SIGMA, 1.0)
+
+    def styled(self, vector: Tensor, style: str) -> Tensor:
+        """A vector (unknown,) with the hair of one of HAIRSTYLES."""
+        vector = vector.clone()
+        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
+        for name, value in HAIRSTYLES[style].items():
+            vector[appearance + APPEARANCE.index(name)] = IDENTITY_SIGMA * value
+        return vector
+
+    def resting(self, start: Tensor) -> Tensor:
+        """The prior's mean (unknown,) of fits that keep the hairstyle they start with."""
+        rest = self.rest.clone()
+        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
+        for name in ("hair_length", "hair_style"):
+            column = appearance + APPEARANCE.index(name)
+            rest[column] = start[column]
+        return rest
 
     def identity(self, vectors: Tensor) -> Tensor:
         """Vectors (batch, unknown) to identity coefficients (batch, coefficient)."""

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import zlib
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,20 @@ from facegen.errors import UserError
 from facegen.morphable import loaders
 from facegen.morphable.check import check
 from facegen.morphable.model import MorphableModel
+
+_BROKEN = (
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    zlib.error,
+)
+"""What h5py, numpy, zipfile and a pickle's parts may raise on damaged bytes."""
 
 _REMEDY = "run `make model` for the default head, download any other anew"
 
@@ -28,7 +43,7 @@ def read(path: Path) -> MorphableModel:
                 "them); run `make model` for the default head"
             )
         model: MorphableModel = loader.load(path)
-    except (OSError, KeyError, ValueError, TypeError, EOFError) as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{path}: unreadable face model ({reason}); {_REMEDY}") from error
     check(model, f"{path}: inconsistent face model", _REMEDY)

@@ -1,6 +1,7 @@
 """Reading numpy's archives without ever unpickling anything in them."""
 
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,6 +33,6 @@ def arrays_of(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.generic]
                 arrays[name] = archive[name]
     except ValueError as error:
         raise UserError(f"{path}: {name!r} is refused ({error})") from None
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, RuntimeError, MemoryError) as error:
         raise UserError(f"{path}: {name!r} is damaged ({error}); download it anew") from None
     return arrays

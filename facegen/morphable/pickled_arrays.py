@@ -29,7 +29,7 @@ def pickled_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     for name, value in content.items():
         try:
             array = _array(value)
-        except (ValueError, TypeError, IndexError, AttributeError) as error:
+        except (ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
             raise UserError(f"{path}: {name!r} is damaged ({error}); download it anew") from None
         if array is not None:
             arrays[str(name)] = array
