@@ -1,6 +1,9 @@
 """Modularity and explicitness (Ridgeway and Mozer 2018)."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
@@ -43,7 +46,10 @@ def explicitness(
     with threadpool_limits(limits=1):
         for wanted, truth in zip(train_factors.T, test_factors.T, strict=True):
             bins = quantile_bins(np.concatenate([wanted[some], truth]), CLASSES)
-            model = LogisticRegression(max_iter=300).fit(codes, bins[: len(some)])
+            with warnings.catch_warnings():
+                # One that has not converged is a weaker probe, never a wrong one.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model = LogisticRegression(max_iter=300).fit(codes, bins[: len(some)])
             chances = model.predict_proba(judged)
             for place, name in enumerate(model.classes_):
                 of_class = bins[len(some) :] == name
