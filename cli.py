@@ -5,6 +5,7 @@ Commands are the files of facegen/commands and dcign/commands. They are thin, an
 heavy when they run.
 """
 
+import errno
 import importlib
 import pkgutil
 import sys
@@ -19,6 +20,14 @@ from facegen.console import INTERRUPTED, say
 from facegen.errors import UserError
 
 USER_ERROR = 2
+
+REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and run the same command again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "; choose another place"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "; choose another name"),
+    errno.ENOENT: "; check the path",
+}
+"""By what the system complains of."""
 
 
 class Commands(click.Group):
@@ -57,7 +66,8 @@ class Commands(click.Group):
             say(f"error: {error}")
         except OSError as error:
             path = f"{error.filename}: " if error.filename else ""
-            say(f"error: {path}{error.strerror or error}")
+            remedy = REMEDIES.get(error.errno or 0, "")
+            say(f"error: {path}{error.strerror or error}{remedy}")
         sys.exit(USER_ERROR)
 
 

@@ -1,6 +1,5 @@
 """What is seen of a run while it trains: statistics as lines and curves, grids of pictures."""
 
-import io
 import json
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from dcign.data import network_input
 from dcign.models.network import Network
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, LATENTS
+from facegen.pictures import png_bytes
 from facegen.shards import Dataset
 
 COLUMNS = 10
@@ -62,9 +61,7 @@ class Board:
                 "traversal": traversals(network, faces.flatten(0, 1)),
             }
         for name, grid in grids.items():
-            png = io.BytesIO()
-            Image.fromarray(grid).save(png, format="PNG")
-            write_atomic(self.folder / "samples" / f"{name}-{step:08d}.png", png.getvalue())
+            write_atomic(self.folder / "samples" / f"{name}-{step:08d}.png", png_bytes(grid))
             self._writer.add_image(name, grid, step, dataformats="HW")
 
 
@@ -109,15 +106,15 @@ def _grid(
 
 
 def trim(path: Path, step: int) -> None:
-    """Keep a file's lines up to a step; a torn last line goes too."""
+    """Keep a file's lines up to a step; a torn line goes too, and what follows it."""
     if not path.is_file():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             if json.loads(line)["step"] > step:
                 break
-        except ValueError:
+        except (ValueError, KeyError, TypeError):
             break
         kept.append(line + "\n")
     write_atomic(path, "".join(kept).encode())

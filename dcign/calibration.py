@@ -4,7 +4,6 @@ A network gives its units any scale and direction it likes; what a unit means is
 images that it was trained on. Kept in the run's folder as calibration.json.
 """
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from dcign.checkpoint import Run
+from dcign.checkpoint import Run, sealed, unsealed
 from dcign.codes import (
     SAMPLE_GROUPS,
     Codes,
@@ -34,7 +33,7 @@ from facegen.latents import FACTORS, IDENTITY, LATENTS
 from facegen.shards import Dataset
 
 CALIBRATION = "calibration.json"
-SCHEMA = 2
+SCHEMA = 3
 
 log = logging.getLogger(__name__)
 
@@ -113,17 +112,18 @@ def calibration_of(run: Run, track: Track = untracked) -> Calibration:
     path = run.path / CALIBRATION
     key = (SCHEMA, run.step, run.data_fingerprint)
     try:
-        kept = Calibration.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        kept = Calibration.from_json(unsealed(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, KeyError):
+        # None yet, or another version's.
         pass
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, TypeError):
         log.warning("%s: damaged; measuring again", path)
     else:
         if (kept.schema, kept.step, kept.data_fingerprint) == key:
             return kept
     calibration = calibrate(run, dataset_of(run), track)
     try:
-        write_atomic(path, (json.dumps(calibration.to_json()) + "\n").encode())
+        write_atomic(path, sealed(calibration.to_json()).encode())
     except OSError as error:
         log.warning("%s: %s; it will be measured again next time", path, error.strerror)
     return calibration

@@ -147,7 +147,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "tensors_sha256": hashlib.sha256(data).hexdigest(),
     }
     write_atomic(stem.with_suffix(".safetensors"), data)
-    write_atomic(stem.with_suffix(".json"), _sealed(state).encode())
+    write_atomic(stem.with_suffix(".json"), sealed(state).encode())
     # What is newer than this one was passed over as damaged. The JSON goes first: without it the
     # tensors are no checkpoint.
     states = sorted(folder.glob("step-*.json"))
@@ -185,7 +185,7 @@ def load_newest(folder: Path, settings: Settings) -> Checkpoint | None:
 
 def _load(path: Path) -> Checkpoint:
     """Read a checkpoint; raises many things when it is damaged."""
-    state = _unsealed(path.read_text(encoding="utf-8"))
+    state = unsealed(path.read_text(encoding="utf-8"))
     if state["schema"] != SCHEMA or path.stem != f"step-{state['step']:08d}":
         raise ValueError("another version's, or renamed")
     data = path.with_suffix(".safetensors").read_bytes()
@@ -216,13 +216,13 @@ def _check_belongs(path: Path, found: Checkpoint, settings: Settings) -> None:
         )
 
 
-def _sealed(state: dict[str, Any]) -> str:
+def sealed(state: dict[str, Any]) -> str:
     """JSON with the digest of the rest as its last field."""
     return json.dumps({**state, "sha256": _digest(state)}, indent=1) + "\n"
 
 
-def _unsealed(text: str) -> dict[str, Any]:
-    """The inverse of _sealed; raises ValueError, KeyError or TypeError when a byte has changed."""
+def unsealed(text: str) -> dict[str, Any]:
+    """The inverse of sealed; raises ValueError, KeyError or TypeError when a byte has changed."""
     state: dict[str, Any] = json.loads(text)
     if state.pop("sha256") != _digest(state):
         raise ValueError("its checksum is wrong")

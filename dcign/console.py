@@ -12,8 +12,9 @@ import click
 from facegen.console import print_table, progress_bar, say
 
 if TYPE_CHECKING:
+    from dcign.comparison import Figures
     from dcign.config import TrainConfig
-    from dcign.study import Figures, Job, Study
+    from dcign.study import Job, Study
     from dcign.train import Run
 
 RUNS = Path("runs")
@@ -86,16 +87,14 @@ def _train_job(study: "Study", job: "Job", title: str) -> "Figures":
 
 def _write_study(study: "Study", figures: "list[Figures]", out: Path) -> list[tuple[str, ...]]:
     """Write the table as Markdown and JSON, and the curves; returns the table."""
-    import io
-
-    from dcign.study import curves, markdown, table
+    from dcign.comparison import markdown, table
+    from dcign.study import curves
     from facegen.files import write_atomic
+    from facegen.pictures import png_bytes
 
     rows = table(figures, study.variants)
     write_atomic(out / "table.md", markdown(rows).encode())
     tree = {"table": rows, "runs": figures}
     write_atomic(out / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
-    png = io.BytesIO()
-    curves(study).save(png, format="PNG")
-    write_atomic(out / "curves.png", png.getvalue())
+    write_atomic(out / "curves.png", png_bytes(curves(study)))
     return rows

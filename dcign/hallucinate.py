@@ -1,12 +1,9 @@
 """One picture drawn again by a network, under another pose or light, or as another person."""
 
-import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy.special import expit
 
 from dcign.calibration import Calibration
@@ -14,14 +11,11 @@ from dcign.checkpoint import Run
 from dcign.codes import decode, intrinsic_units, posterior
 from dcign.data import area_weights
 from dcign.metrics.pictures import bce_above_floor
-from facegen.errors import UserError
 from facegen.latents import FACTORS, IDENTITY
+from facegen.pictures import read_colours
 
 GRAY = (0.21, 0.72, 0.07)
 """Weights of red, green and blue in a gray picture, as in the training data."""
-
-MAX_PIXELS = 50_000_000
-"""Larger pictures are refused before they are decoded."""
 
 
 def hallucinate(
@@ -89,34 +83,5 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
     Raises UserError, with the remedy, for a file that is missing, no picture, damaged or huge.
     """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: not a file; give a PNG or JPEG file")
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures; the limit here is stricter.
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise _huge(path)
-                upright = ImageOps.exif_transpose(image).convert("RGBA")
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path}: not a picture; give a PNG or JPEG file") from error
-    except Image.DecompressionBombError as error:
-        raise _huge(path) from error
-    except OSError as error:
-        # Pillow's own complaints about damaged files are OSErrors without a number.
-        if error.errno:
-            raise UserError(f"{path}: {error.strerror}; give a PNG or JPEG file") from error
-        raise UserError(f"{path}: a damaged picture ({error}); give another file") from error
-    except (SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise UserError(f"{path}: a damaged picture ({error}); give another file") from error
-    page = Image.new("RGBA", upright.size, "white")
-    page.alpha_composite(upright)
-    colour = np.asarray(page)[..., :3].astype(np.float32)
+    colour = read_colours(path).astype(np.float32)
     return (colour @ np.array(GRAY, np.float32) + 0.5).astype(np.uint8)
-
-
-def _huge(path: Path) -> UserError:
-    return UserError(
-        f"{path}: more than {MAX_PIXELS // 10**6} million pixels; scale the picture down first"
-    )

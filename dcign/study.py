@@ -10,8 +10,7 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any
+from statistics import mean
 
 import torch
 from PIL import Image
@@ -19,6 +18,7 @@ from PIL import Image
 from dcign.board import trim
 from dcign.checkpoint import Run, Settings, load_run, load_settings
 from dcign.codes import Codes, encode, some_groups, units_of
+from dcign.comparison import Figures, at, measured
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
 from dcign.metrics.correlation import spearman
@@ -39,8 +39,6 @@ GLANCE = 60
 
 JUDGED = 500
 """Mini-batches of the test split that the judgement of a finished training takes."""
-
-Figures = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,16 +63,26 @@ class Job:
         path = self.folder / CURVE
         if not path.is_file():
             return []
-        trees = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-        return [Point(t["step"], t["seconds"], tuple(t["spearman"])) for t in trees]
+        points = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                tree = json.loads(line)
+                points.append(Point(tree["step"], tree["seconds"], tuple(tree["spearman"])))
+            except (ValueError, KeyError, TypeError):
+                # Torn by a kill: what follows it comes again.
+                break
+        return points
 
     def figures(self) -> Figures | None:
-        """How it was judged, if it was, with as many steps."""
+        """How it was judged, if it was, with as many steps and all that a table shows."""
         try:
             figures: Figures = json.loads((self.folder / FIGURES).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            for _, path, style in measured():
+                style.format(at(figures["evaluation"], path))
+            same = (figures["variant"], figures["step"]) == (self.variant, self.config.steps)
+            return figures if same and "seconds" in figures else None
+        except (OSError, ValueError, LookupError, TypeError):
             return None
-        return figures if figures.get("step") == self.config.steps else None
 
 
 class Study:
@@ -119,12 +127,15 @@ class Study:
         job.folder.mkdir(parents=True, exist_ok=True)
         trim(job.folder / CURVE, work.step)
         before = job.curve()
-        spent = before[-1].seconds if before else 0.0
-        started = time.monotonic()
+        counted, spent = (before[-1].step, before[-1].seconds) if before else (0, 0.0)
+        first, started = work.step, time.monotonic()
         for record in work:
             yield record
             if record.step % max(1, job.config.steps // POINTS) == 0:
-                spent += time.monotonic() - started
+                # Steps that a stopped process did behind its last point count at the pace of ours.
+                pace = (time.monotonic() - started) / (record.step - first)
+                spent += pace * (record.step - counted)
+                counted = first = record.step
                 point = {"step": record.step, "seconds": spent, "spearman": self._glance(work)}
                 with (job.folder / CURVE).open("a", encoding="utf-8") as lines:
                     lines.write(json.dumps(point) + "\n")
@@ -145,13 +156,13 @@ class Study:
         run = load_run(job.folder)
         run.network.to(self.device)
         report = evaluate(run, self.dataset, Extras(test_groups=JUDGED))
-        curve = job.curve()
+        seen = job.curve()
         figures = {
             "variant": job.variant,
             "supervision": job.config.method.supervision,
             "seed": job.config.seed,
             "step": run.step,
-            "seconds": curve[-1].seconds if curve else None,
+            "seconds": seen[-1].seconds * run.step / seen[-1].step if seen else None,
             "evaluation": report.to_json(),
         }
         write_atomic(job.folder / FIGURES, (json.dumps(figures, indent=1) + "\n").encode())
@@ -160,49 +171,6 @@ class Study:
     def _codes(self, run: Run, split: str) -> Codes:
         groups = some_groups(self.dataset, split, GLANCE)
         return encode(run.network, self.dataset, split, groups, lambda *_: {})
-
-
-OF_FACTORS = (
-    ("|Spearman| of {}", "factors.{}.spearman", "{:.3f}"),
-    ("degrees off, {}", "factors.{}.degrees.mean", "{:.1f}"),
-    ("R\N{SUPERSCRIPT TWO} of {} in z[3:], sampled", "factors.{}.leak_sampled.trees", "{:.2f}"),
-    ("{} redrawn, dB", "redrawing.{}.told.psnr", "{:.1f}"),
-)
-OF_ALL = (
-    ("effect of pose and light on z[3:]", "effects.on_intrinsic", "{:.3f}"),
-    ("effect of others on a factor's unit", "effects.on_units", "{:.3f}"),
-    ("MIG", "scores.mig.score", "{:.2f}"),
-    ("  its ceiling", "scores.mig.ceiling", "{:.2f}"),
-    ("DCI, disentanglement", "scores.dci.disentanglement", "{:.2f}"),
-    ("SAP", "scores.sap", "{:.2f}"),
-    ("reconstruction, dB", "reconstruction.psnr", "{:.1f}"),
-)
-"""A row's title, where an evaluation has it (of a factor, by its place), how it is written."""
-
-
-def table(figures: list[Figures], variants: Mapping[str, TrainConfig]) -> list[tuple[str, ...]]:
-    """The figures as rows of text, a header first, a column for each variant that has any.
-
-    Mean over the seeds, and +- standard deviation where there are several.
-    """
-    runs = {name: [f for f in figures if f["variant"] == name] for name in variants}
-    runs = {name: found for name, found in runs.items() if found}
-    rows: list[tuple[str, ...]] = [
-        ("", *runs),
-        ("told", *(variants[name].method.supervision for name in runs)),
-    ]
-    measured = [
-        (title.format(latent.factor), path.format(place), style)
-        for title, path, style in OF_FACTORS
-        for place, latent in enumerate(LATENTS)
-    ]
-    for title, path, style in (*measured, *OF_ALL):
-        values = ([_at(f["evaluation"], path) for f in found] for found in runs.values())
-        rows.append((title, *(_spread(value, style) for value in values)))
-    seconds = ([f["seconds"] for f in found if f["seconds"]] for found in runs.values())
-    rows.append(("minutes", *(_spread([s / 60 for s in each], "{:.1f}") for each in seconds)))
-    rows.append(("seeds", *(str(len(found)) for found in runs.values())))
-    return rows
 
 
 def curves(study: Study) -> Image.Image:
@@ -220,25 +188,5 @@ def curves(study: Study) -> Image.Image:
     return draw_curves(panels, "minutes of training", (0.0, 1.0))
 
 
-def markdown(rows: list[tuple[str, ...]]) -> str:
-    """A table of text as Markdown."""
-    lines = [" | ".join(row) for row in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
-    return "".join(f"| {line} |\n" for line in lines)
-
-
 def _file_name(variant: str) -> str:
     return re.sub(r"\W+", "-", variant)
-
-
-def _at(tree: Any, path: str) -> float:
-    for key in path.split("."):
-        tree = tree[int(key) if key.isdigit() else key]
-    # Which way a unit goes is its own affair.
-    return abs(float(tree)) if path.endswith("spearman") else float(tree)
-
-
-def _spread(values: list[float], style: str) -> str:
-    if not values:
-        return ""
-    centre = style.format(mean(values))
-    return f"{centre} \N{PLUS-MINUS SIGN} {style.format(stdev(values))}" if values[1:] else centre

@@ -27,17 +27,10 @@ def arrays(truth: Truth) -> dict[str, NDArray[Any]]:
     return {**found, "part_names": np.array(PARTS)}
 
 
-def npz_bytes(named: dict[str, NDArray[Any]]) -> bytes:
-    """A compressed .npz file; numpy writes no times into it."""
+def npz_bytes(named: dict[str, Any]) -> bytes:
+    """A compressed .npz file of arrays; numpy writes no times into it."""
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **named)
-    return file.getvalue()
-
-
-def png_bytes(picture: NDArray[np.uint8]) -> bytes:
-    """A PNG file of a picture (height, width) or (height, width, 3)."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
+    np.savez_compressed(file, **named)
     return file.getvalue()
 
 

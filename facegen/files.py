@@ -33,6 +33,18 @@ def write_atomic(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def check_target(path: Path, ending: str = "") -> None:
+    """Make sure, before the long part, that a file can be written to path; makes its folder.
+
+    Raises UserError where something else than a file is there, or another ending is asked for.
+    """
+    if ending and path.suffix.lower() != ending:
+        raise UserError(f"{path}: written as {ending}; choose a name that ends so")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a file; choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _fsync_folder(folder: Path) -> None:
     """Make a rename in the folder outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,7 +1,7 @@
 """A sweep drawn for people: a strip of labelled rows, and the same as an animation."""
 
+import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,8 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
     return strip
 
 
-def write_animation(rows: list[Row], captions: list[str], path: Path, seconds: float = 3.0) -> None:
-    """A GIF that plays the rows side by side, there and back, for ever."""
+def animation(rows: list[Row], captions: list[str], seconds: float = 3.0) -> bytes:
+    """A GIF file that plays the rows side by side, there and back, for ever."""
     side = max(150, rows[0].frames.shape[1])
     order = [*range(len(captions)), *range(len(captions) - 2, 0, -1)]
     pages = []
@@ -59,4 +59,6 @@ def write_animation(rows: list[Row], captions: list[str], path: Path, seconds: f
             write_text(draw, (middle, side + 4), row.title, 13, fill="#555555", anchor="ma")
         pages.append(page)
     duration = max(20, round(1000 * seconds / max(1, len(order) / 2)))
-    pages[0].save(path, save_all=True, append_images=pages[1:], duration=duration, loop=0)
+    more, file = pages[1:], io.BytesIO()
+    pages[0].save(file, "GIF", save_all=True, append_images=more, duration=duration, loop=0)
+    return file.getvalue()

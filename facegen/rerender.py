@@ -18,6 +18,7 @@ from facegen.harmonics import exposed, of_panorama
 from facegen.latents import EXPRESSION, LATENTS, OPTIONAL, draw_identity
 from facegen.morphable import MorphableModel, load
 from facegen.own_albedo import linear
+from facegen.pictures import read_colours
 from facegen.render import Renderer, RenderSettings
 from facegen.shading import Lights
 from facegen.shards import Dataset
@@ -163,16 +164,9 @@ def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSett
     panorama: a picture of everything around the head; see facegen.harmonics.of_panorama. Its values
     are taken as sRGB. Raises UserError when it cannot be read.
     """
-    try:
-        with Image.open(panorama) as file:
-            # Light this soft needs no more.
-            small = file.convert("RGB").resize((256, 128), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, OSError) and error.filename:
-            raise
-        raise UserError(
-            f"{panorama}: not a picture that can be read; take a PNG or JPEG"
-        ) from error
+    whole = Image.fromarray(read_colours(panorama))
+    # Light this soft needs no more.
+    small = whole.resize((256, 128), Image.Resampling.BOX)
     values = torch.from_numpy(np.asarray(small).astype(np.float32) / 255)
     light = exposed(of_panorama(linear(values)))
     lights = settings.lights if key else replace(settings.lights, key=0.0)

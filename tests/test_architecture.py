@@ -19,6 +19,7 @@ DCIGN_MAY_USE = (
     "facegen.film",
     "facegen.latents",
     "facegen.morphable",
+    "facegen.pictures",
     "facegen.presets",
     "facegen.render",
     "facegen.rerender",

@@ -1,7 +1,6 @@
 """What units mean, as measured, and pictures drawn again with it."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 
 from dcign import methods
 from dcign.calibration import CALIBRATION, Calibration, calibration_of, fit_curve
+from dcign.checkpoint import unsealed
 from dcign.hallucinate import hallucinate, prepare, read_picture, strangeness
 from dcign.models.network import Network, Posterior
 from facegen.errors import UserError
@@ -48,10 +48,13 @@ def test_calibration_is_kept_until_the_checkpoint_changes(run, blobs, tmp_path):
     stamp = path.stat().st_mtime_ns
     assert calibration_of(run) == first
     assert path.stat().st_mtime_ns == stamp
-    assert Calibration.from_json(json.loads(written)) == first
-    path.write_text("{")
-    assert calibration_of(run) == first
-    assert path.read_bytes() == written
+    assert Calibration.from_json(unsealed(written.decode())) == first
+    edited = written.replace(b'"strange": ', b'"strange": 1')
+    for damage in (b"{", b"[]", b"\xff", edited):
+        assert damage != written
+        path.write_bytes(damage)
+        assert calibration_of(run) == first
+        assert path.read_bytes() == written
     assert calibration_of(dataclasses.replace(run, step=8)).step == 8
     assert first.low < first.high
     assert np.linalg.norm(first.direction) == pytest.approx(1)

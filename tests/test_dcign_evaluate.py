@@ -135,3 +135,23 @@ def test_evaluate_complains_in_one_line(here):
     assert "nothing: no run here" in one_line(call("evaluate", "nothing"))
     assert "gone" in one_line(call("evaluate", "one", "--data", "gone"))
     assert "no run here" in one_line(call("evaluate", here))
+    (here / "folder").mkdir()
+    assert "folder: not a file" in one_line(call("evaluate", "one", "--json", "folder"))
+
+
+@pytest.mark.parametrize(
+    ("option", "told", "remedy"),
+    [("--ceiling", "true values", "supervised"), ("--baseline", "none", "vae")],
+)
+def test_a_run_is_compared_with_one_that_was_told_what_it_should(here, option, told, remedy):
+    line = one_line(call("evaluate", "one", option, "one"))
+    assert f"{option} one: its method was told 'which factor varies'" in line
+    assert f"is to be told {told!r}; `python cli.py compare --methods {remedy}`" in line
+    assert "gone: no run here" in one_line(call("evaluate", "one", option, "gone"))
+
+
+def test_nothing_is_learned_of_data_without_training_images(here):
+    make_dataset(here / "none", size=SIZE, groups=(0, 4))
+    line = one_line(call("evaluate", "one", "--data", "none", "--perceptual"))
+    assert "none: no train images" in line
+    assert not list((here / "runs").glob("perceptual*"))

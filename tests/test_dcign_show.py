@@ -1,7 +1,6 @@
 """render-sweep: what is shown, and what is refused."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 import dcign.commands.render_sweep
 import dcign.console
 from dcign.calibration import CALIBRATION, calibration_of
-from dcign.checkpoint import load_run
+from dcign.checkpoint import load_run, sealed
 from dcign.show import FRAME, SIDE, find_run, show_picture, show_run
 from facegen.errors import UserError
 from facegen.latents import FACTORS
@@ -46,7 +45,7 @@ def test_a_foreign_picture_has_no_truth_row_and_may_be_strange(run, tmp_path):
     noise = np.random.default_rng(0).integers(0, 2, (40, 30), np.uint8) * 255
     Image.fromarray(noise).save(tmp_path / "noise.png")
     calibration = dataclasses.replace(calibration_of(run), strange=1e-3)
-    (run.path / CALIBRATION).write_text(json.dumps(calibration.to_json()))
+    (run.path / CALIBRATION).write_text(sealed(calibration.to_json()))
     for factor in FACTORS:
         show = show_picture(run, factor, 5, tmp_path / "noise.png")
         assert [row.title.partition(":")[0] for row in show.strip] == ["input", "network"]

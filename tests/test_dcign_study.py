@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from trainings import TINY, train
 import cli
 import dcign.study as study_module
 from dcign import methods, variants
+from dcign.board import trim
 from dcign.checkpoint import Run, load_run
+from dcign.comparison import markdown, table
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, Report, evaluate
 from dcign.plot import draw_curves
-from dcign.study import Study, markdown, table
+from dcign.study import Study
 from facegen.errors import UserError
 from facegen.shards import Dataset
 
@@ -105,6 +108,51 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
     assert shown.startswith(f"{np.mean(np.abs(found)):.3f}")
     longer = replace(job, config=replace(job.config, steps=13))
     assert longer.figures() is None
+
+
+def plain(dataset: Path, folder: Path) -> Study:
+    return Study({"vae": tiny("vae")}, 1, Dataset(dataset), folder, torch.device("cpu"))
+
+
+def test_minutes_count_the_steps_of_a_killed_process(
+    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was done behind the last point counts at the pace of what follows."""
+    monkeypatch.setattr(study_module, "POINTS", 2)
+    study = Study(
+        {"vae": tiny("vae")}, 1, Dataset(synthetic_dataset), tmp_path, torch.device("cpu")
+    )
+    (job,) = study.jobs
+    for stop in (4, 8, None):
+        work = study.training(job)
+        # A clock that goes on by ten seconds a step.
+        clock = SimpleNamespace(monotonic=lambda work=work: 10.0 * work.step)
+        monkeypatch.setattr(study_module, "time", clock)
+        for record in study.train(job, work):
+            if stop and record.step == stop - 1:
+                work.stop.signal = 2
+    assert [(point.step, point.seconds) for point in job.curve()] == [(6, 60.0), (12, 120.0)]
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "5", '{"step": 12}', "\xff"])
+def test_damaged_files_of_a_study_are_made_anew(
+    synthetic_dataset: Path, tmp_path: Path, judged: list[Path], damage: str
+) -> None:
+    study = Study(
+        {"vae": tiny("vae")}, 1, Dataset(synthetic_dataset), tmp_path, torch.device("cpu")
+    )
+    (job,) = study.jobs
+    list(study.train(job, study.training(job)))
+    study.judge(job)
+    assert job.figures()
+    (job.folder / "figures.json").write_text(damage, "latin-1")
+    assert job.figures() is None
+    curve = job.folder / "curve.jsonl"
+    lines = curve.read_text().splitlines()
+    curve.write_text("\n".join([*lines[:3], damage]), "latin-1")
+    assert [point.step for point in job.curve()] == [1, 2, 3]
+    trim(curve, 12)
+    assert curve.read_text().splitlines()[:3] == lines[:3]
 
 
 def test_the_commands(

@@ -41,8 +41,8 @@ def fitter(head):
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
-        ("notes.txt", b"not a picture", "not a picture that can be read"),
-        ("missing.png", None, "no such file"),
+        ("notes.txt", b"not a picture", "not a picture; give"),
+        ("missing.png", None, "No such file or directory; give"),
         ("dot.png", (1, 1), "too small to fit; 24 x 24 are needed"),
         ("cut.png", (300, 200), "damaged"),
     ],

@@ -1,13 +1,19 @@
 """evaluate: judge a trained network."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dcign.console import RUNS, find
 from facegen.console import FACE_MODEL, PATH, print_table, track
 from facegen.errors import UserError
+from facegen.files import check_target, write_atomic
+
+if TYPE_CHECKING:
+    from dcign.train import Run
 
 
 @click.command("evaluate")
@@ -17,8 +23,17 @@ from facegen.errors import UserError
     "--report", "html", type=PATH, help="Also write an HTML page, and its figures beside."
 )
 @click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
-@click.option("--ceiling", type=PATH, help="A supervised run, to be redrawn with beside it.")
-@click.option("--baseline", type=PATH, help="A plain VAE's run, to be compared with.")
+@click.option(
+    "--ceiling",
+    type=PATH,
+    help="A run told the true values, to be redrawn with beside it; `compare --methods supervised` "
+    "trains one.",
+)
+@click.option(
+    "--baseline",
+    type=PATH,
+    help="A run told nothing, to be compared with; `compare --methods vae` trains one.",
+)
 @click.option("--perceptual", is_flag=True, help="Also a distance learned from the data: minutes.")
 @click.option("--quick", is_flag=True, help="10,000 test images, no MIG, DCI and the like.")
 @FACE_MODEL
@@ -41,15 +56,15 @@ def command(
     from dcign.evaluation.studio import Studio
     from dcign.evaluation.tables import tables
     from dcign.perceptual import perceptual as learned
-    from facegen.files import write_atomic
     from facegen.shards import Dataset
 
-    found = find(run)
-    assert found, "a run that is named is loaded, or complained about"
+    found = _named(run)
+    top = _rival("--ceiling", ceiling, "true values", "supervised")
+    plain = _rival("--baseline", baseline, "none", "vae")
     dataset = Dataset(data) if data else dataset_of(found)
     for path in (target, html):
         if path:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            check_target(path)
     studio, missing = None, ""
     try:
         studio = Studio.open(dataset, face_model)
@@ -63,13 +78,13 @@ def command(
         scores=not quick,
         studio=studio,
         no_studio=missing,
-        distance=learned(dataset, found.network.config.image_size, RUNS, track)
-        if perceptual
-        else None,
-        ceiling=find(ceiling) if ceiling else None,
-        baseline=find(baseline) if baseline else None,
+        ceiling=top,
+        baseline=plain,
     )
     sights = Sights.of(found, dataset, extras, track)
+    if perceptual:
+        size = found.network.config.image_size
+        extras = replace(extras, distance=learned(dataset, size, RUNS, track))
     report = judge(sights, extras)
     click.echo(f"{report.run} at step {report.step:,} on {report.data}")
     told = "" if report.named_units else "; units assigned to factors by mutual information"
@@ -92,3 +107,23 @@ def command(
             write_atomic(html.parent / f"{html.stem}-{figure.name}.png", png(figure))
         write_atomic(html, page(report, drawn).encode())
         click.echo(f"{html}: written, {len(drawn)} figures beside it")
+
+
+def _named(path: Path) -> "Run":
+    run = find(path)
+    assert run, "a run that is named is loaded, or complained about"
+    return run
+
+
+def _rival(option: str, path: Path | None, told: str, method: str) -> "Run | None":
+    """The run named by an option; raises UserError where its method was told something else."""
+    if path is None:
+        return None
+    run = _named(path)
+    was = run.config.method.supervision
+    if was != told:
+        raise UserError(
+            f"{option} {path}: its method was told {was!r}, and this one is to be told {told!r}; "
+            f"`python cli.py compare --methods {method}` trains one"
+        )
+    return run

@@ -28,11 +28,10 @@ def command(
     face_model: Path | None,
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
-    import io
-
     from dcign.show import show_picture, show_run, show_truth
     from facegen.files import write_atomic
-    from facegen.film import draw_strip, write_animation
+    from facegen.film import animation, draw_strip
+    from facegen.pictures import png_bytes
 
     if latent not in FACTORS and (name or image):
         raise UserError(f"networks know {', '.join(FACTORS)}, and not {latent}; leave --run out")
@@ -50,8 +49,7 @@ def command(
         say(f"warning: {note}")
     if run is None and latent in FACTORS:
         say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
-    png = io.BytesIO()
-    draw_strip(show.strip, show.captions).save(png, format="PNG", optimize=True)
-    write_atomic(out / f"{latent}.png", png.getvalue())
-    write_animation(show.film, show.captions, out / f"{latent}.gif")
+    strip = draw_strip(show.strip, show.captions)
+    write_atomic(out / f"{latent}.png", png_bytes(strip, small=True))
+    write_atomic(out / f"{latent}.gif", animation(show.film, show.captions))
     click.echo(f"{out / latent}.png and .gif: written{f' with {run.path}' if run else ''}")

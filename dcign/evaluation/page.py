@@ -1,13 +1,13 @@
 """An evaluation as one HTML page that needs nothing else: figures inside, no scripts, no fonts."""
 
 import base64
-import io
 import re
 from html import escape
 
 from dcign.evaluate import Report
 from dcign.evaluation.figures import Figure
 from dcign.evaluation.tables import Table, tables
+from facegen.pictures import png_bytes
 
 STYLE = """
 :root { color-scheme: light; }
@@ -70,9 +70,7 @@ def page(report: Report, pictures: list[Figure]) -> str:
 
 def png(figure: Figure) -> bytes:
     """A figure's PNG file."""
-    file = io.BytesIO()
-    figure.picture.save(file, format="PNG", optimize=True)
-    return file.getvalue()
+    return png_bytes(figure.picture, small=True)
 
 
 def _figure(figure: Figure) -> str:

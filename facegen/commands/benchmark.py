@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from facegen.console import COUNT, FACE_MODEL, SIZE, print_table, progress_bar
+from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, print_table, progress_bar
 
 
 @click.group("benchmark")
@@ -39,27 +39,24 @@ def render(
 @command.command("scaling")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default="scaling.png",
+    type=PATH,
+    default=Path("scaling.png"),
     show_default=True,
     help="The picture; what was measured goes beside it as JSON.",
 )
 def scaling(out: Path) -> None:
     """Measure how cost grows with triangles, pixels and images, and draw it."""
-    from facegen.errors import UserError
+    from facegen.files import check_target, write_atomic
+    from facegen.pictures import png_bytes
     from facegen.scaling import as_json, draw, measure
 
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: the picture is a .png, and the figures go beside it")
-    if not out.parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.parent}; make it first")
+    figures = out.with_suffix(".json")
+    check_target(out, ".png")
+    check_target(figures)
     curves = measure()
-    try:
-        draw(curves).save(out, format="PNG")
-        out.with_suffix(".json").write_text(json.dumps(as_json(curves), indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror or error}") from error
-    click.echo(f"{out}, {out.with_suffix('.json')}: written")
+    write_atomic(out, png_bytes(draw(curves)))
+    write_atomic(figures, (json.dumps(as_json(curves), indent=1) + "\n").encode())
+    click.echo(f"{out}, {figures}: written")
 
 
 @command.command("fit")

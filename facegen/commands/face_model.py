@@ -56,16 +56,14 @@ def info(path: Path) -> None:
 @click.option("--out", type=PATH, help="PNG file.  [default: the model's name, -modes.png]")
 def sheet(path: Path, out: Path | None) -> None:
     """Draw what modes and expressions of the face model PATH do, at -2, 0 and +2 sd."""
-    import io
-
-    from facegen.files import write_atomic
+    from facegen.files import check_target, write_atomic
     from facegen.model_sheet import model_sheet
     from facegen.morphable import load
+    from facegen.pictures import png_bytes
 
     model = load(path)
-    png = io.BytesIO()
-    model_sheet(model).save(png, format="PNG", optimize=True)
     # A stranger's file may call itself anything.
     target = out or Path(re.sub(r"[^\w.-]", "_", model.name) + "-modes.png")
-    write_atomic(target, png.getvalue())
+    check_target(target)
+    write_atomic(target, png_bytes(model_sheet(model), small=True))
     click.echo(f"{target}: written")

@@ -12,14 +12,12 @@ from facegen.console import PATH
 @click.option("--out", type=PATH, help="PNG file.  [default: PATH/preview.png]")
 def command(path: Path, out: Path | None) -> None:
     """Draw a contact sheet of the data set in the folder PATH."""
-    import io
-
-    from facegen.files import write_atomic
+    from facegen.files import check_target, write_atomic
+    from facegen.pictures import png_bytes
     from facegen.preview import contact_sheet
     from facegen.shards import Dataset
 
-    png = io.BytesIO()
-    contact_sheet(Dataset(path)).save(png, format="PNG", optimize=True)
-    target = out or path / "preview.png"
-    write_atomic(target, png.getvalue())
+    dataset, target = Dataset(path), out or path / "preview.png"
+    check_target(target)
+    write_atomic(target, png_bytes(contact_sheet(dataset), small=True))
     click.echo(f"{target}: written")

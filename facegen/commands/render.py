@@ -8,6 +8,7 @@ import click
 
 from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
 from facegen.errors import UserError
+from facegen.files import check_target, write_atomic
 from facegen.latents import LATENTS, OPTIONAL
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def command(
 
     With --truth, OUT.npz holds the truth about the picture and OUT-truth.png shows it.
     """
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: pictures are written as .png")
+    check_target(out, ".png")
     described = {name: value for name, value in given.items() if value is not None}
     if source is not None:
         if described:
@@ -99,8 +99,8 @@ def _new(described: dict[str, Any], size: int, face_model: Path | None) -> "Scen
 def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
     import numpy as np
 
-    from facegen.chart import arrays, draw, npz_bytes, png_bytes
-    from facegen.files import write_atomic
+    from facegen.chart import arrays, draw, npz_bytes
+    from facegen.pictures import png_bytes
 
     picture = scene.picture(colour=colour)
     write_atomic(out, png_bytes(picture))

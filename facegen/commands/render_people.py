@@ -5,6 +5,11 @@ from pathlib import Path
 import click
 
 from facegen.console import FACE_MODEL, PATH, SEED, SIZE
+from facegen.errors import UserError
+from facegen.files import check_target, write_atomic
+
+MOST_PIXELS = 200_000_000
+"""Of a sheet: it is drawn in memory, which takes ten bytes for each."""
 
 
 @click.command("render-people")
@@ -25,15 +30,17 @@ def command(
     out: Path,
 ) -> None:
     """Render a sheet of random people, to see whom a face model and facegen make."""
-    from facegen.chart import png_bytes
     from facegen.crowd import crowd
-    from facegen.errors import UserError
-    from facegen.files import write_atomic
     from facegen.morphable import load
+    from facegen.pictures import png_bytes
     from facegen.render import Renderer, RenderSettings
 
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out {out}: pictures are written as .png")
+    if count * size**2 > MOST_PIXELS:
+        raise UserError(
+            f"{count} people of {size} x {size} pixels: more than {MOST_PIXELS // 10**6} million "
+            "pixels on one sheet; choose a smaller --count or --size"
+        )
+    check_target(out, ".png")
     renderer = Renderer(load(face_model), RenderSettings(size=size))
     write_atomic(out, png_bytes(crowd(renderer, count, min(columns, count), seed, colour=not gray)))
     click.echo(f"{out}: written")

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from facegen.errors import UserError
+from facegen.pictures import read_colours
 from facegen.shading import LUMA
 
 SIZE = 150
@@ -45,17 +46,7 @@ def read_picture(path: Path, eyes: tuple[float, float, float, float] | None = No
     must be cropped so already, and its middle square is taken.
     Raises UserError for what is missing, not a picture, or too small.
     """
-    try:
-        with Image.open(path) as file:
-            colours = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give a picture of a face") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path}: not a picture that can be read ({error})") from error
-    except OSError as error:
-        if error.filename:
-            raise
-        raise UserError(f"{path}: a damaged picture ({error})") from error
+    colours = read_colours(path)
     height, width = colours.shape[:2]
     side: float = min(height, width)
     left, top = (width - side) / 2, (height - side) / 2

@@ -1,6 +1,5 @@
 """What a fit leaves on disk: the parameters, the fit beside the picture, its way, new views."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from facegen.appearance import APPEARANCE
 from facegen.files import write_atomic
-from facegen.film import Row, draw_strip, write_animation
+from facegen.film import Row, animation, draw_strip
 from facegen.fit.picture import Picture
 from facegen.fit.solve import Fit, Fitter
 from facegen.morphable import MorphableModel
+from facegen.pictures import png_bytes
 from facegen.render import Renderer, RenderSettings
 
 _FRAMES = 40
@@ -48,20 +47,21 @@ def write_fit(
     frames = [panels(path[step]) for step in steps]
     rows = [Row(title, np.stack([f[k] for f in frames])) for k, title in enumerate(titles)]
     whole = [Row("", np.stack(panels(last)))]
-    write_atomic(folder / f"{name}.png", _png(draw_strip(whole, titles)))
-    write_animation(rows, [str(step) for step in steps], folder / f"{name}.gif")
-    write_atomic(folder / f"{name}-views.png", _png(_new_views(fitter, last, size)))
+    write_atomic(folder / f"{name}.png", png_bytes(draw_strip(whole, titles), small=True))
+    write_atomic(folder / f"{name}.gif", animation(rows, [str(step) for step in steps]))
+    views = _new_views(fitter, last, size)
+    write_atomic(folder / f"{name}-views.png", png_bytes(views, small=True))
     text = json.dumps(_parameters(fitter, last), indent=1)
     write_atomic(folder / f"{name}.json", (text + "\n").encode())
     return [folder / f"{name}{end}" for end in (".png", ".gif", "-views.png", ".json")]
 
 
-def _new_views(fitter: Fitter, fit: Fit, size: int) -> Image.Image:
+def _new_views(fitter: Fitter, fit: Fit, size: int) -> NDArray[np.uint8]:
     renderer = Renderer(fitter.model, RenderSettings(size=size))
     people = fitter.unknowns.people(renderer, fit.vector[None])
     views = renderer.view(torch.tensor(_VIEWS), ("azimuth", "light_azimuth"))
     pictures = [renderer.render(people, views.one(k))[0, ..., 0] for k in range(len(_VIEWS))]
-    return Image.fromarray(_bytes(torch.cat(pictures, dim=1)))
+    return _bytes(torch.cat(pictures, dim=1))
 
 
 def _parameters(fitter: Fitter, fit: Fit) -> dict[str, Any]:
@@ -89,9 +89,3 @@ def _names(model: MorphableModel) -> list[str]:
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:
     return (values * 255 + 0.5).clamp(0, 255).to(torch.uint8).numpy()
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, format="PNG", optimize=True)
-    return file.getvalue()

@@ -39,8 +39,9 @@ def cached(name: str, stamp: str, make: Callable[[], Arrays]) -> Arrays:
     if kept is not None:
         return kept
     made = make()
+    stamped: dict[str, Any] = {**made, _STAMP: np.array(stamp)}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **made, **{_STAMP: np.array(stamp)})
+    np.savez(buffer, **stamped)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, buffer.getvalue())

@@ -13,9 +13,8 @@ from scipy.spatial import cKDTree
 
 from facegen.errors import UserError
 from facegen.morphable.model import MorphableModel
-from facegen.morphable.surface import on_border, vertex_normals
+from facegen.morphable.surface import NORMAL_MM, on_border, vertex_normals
 
-_NORMAL_MM = 12.0
 _FEWEST = 500
 """The coarsest face models have a few thousand vertices."""
 
@@ -59,7 +58,7 @@ def register(head: MorphableModel, target: Target) -> NDArray[np.float64]:
         raise UserError(
             f"no face in it: {len(target.vertices)} vertices on its outside are too few"
         )
-    tree = cKDTree(np.hstack([target.vertices, _NORMAL_MM * target.normals]))
+    tree = cKDTree(np.hstack([target.vertices, NORMAL_MM * target.normals]))
     template = _Template(head)
     moved = template.similar(target)
     moved = template.morphed(moved, target, tree)
@@ -186,7 +185,7 @@ class _Template:
         """
         place = moved[some]
         own = vertex_normals(moved, self.faces)[some]
-        _, near = tree.query(np.hstack([place, _NORMAL_MM * own]))
+        _, near = tree.query(np.hstack([place, NORMAL_MM * own]))
         normals = target.normals[near]
         off = ((place - target.vertices[near]) * normals).sum(axis=1, keepdims=True)
         aside = place - off * normals - target.vertices[near]

@@ -12,7 +12,7 @@ from facegen.geometry import VertexNormals
 _NEAREST = 12
 """Triangles whose centroids are the nearest to a point, of which one is nearest itself."""
 
-_NORMAL_MM = 12.0
+NORMAL_MM = 12.0
 """Two opposite normals count as being apart by twice this: lips and lids fold back close by."""
 
 
@@ -53,14 +53,14 @@ def nearest_on_surface(
     edges = triangles[:, 1:] - triangles[:, :1]
     outward = np.cross(edges[:, 0], edges[:, 1])
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-12)
-    tree = cKDTree(np.hstack([triangles.mean(axis=1), _NORMAL_MM * outward]))
+    tree = cKDTree(np.hstack([triangles.mean(axis=1), NORMAL_MM * outward]))
     count = min(_NEAREST, len(faces))
-    _, near = tree.query(np.hstack([points, _NORMAL_MM * normals]), k=count)
+    _, near = tree.query(np.hstack([points, NORMAL_MM * normals]), k=count)
     near = near.reshape(len(points), count)
     weights = nearest_in_triangle(points[:, None], triangles[near])
     found = np.einsum("pnk,pnkc->pnc", weights, triangles[near])
     apart = np.linalg.norm(found - points[:, None], axis=2)
-    turned = _NORMAL_MM * np.linalg.norm(outward[near] - normals[:, None], axis=2)
+    turned = NORMAL_MM * np.linalg.norm(outward[near] - normals[:, None], axis=2)
     row, best = np.arange(len(points)), np.hypot(apart, 0.5 * turned).argmin(axis=1)
     return OnSurface(faces[near[row, best]].astype(np.int64), weights[row, best], apart[row, best])
 
