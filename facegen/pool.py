@@ -16,10 +16,16 @@ from facegen.errors import UserError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-ONE_THREAD = dict.fromkeys(
-    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
-)
-"""Libraries read these once, when they load: a worker must be born with them."""
+_BORN_WITH = {
+    **dict.fromkeys(
+        ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"
+    ),
+    # glibc gives memory back after every large tensor, and the kernel clears it for the next one: a
+    # fifteenth of the time. Workers keep what they have used.
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**29),
+}
+"""Libraries read these once, when they load."""
 
 
 def map_unordered(
@@ -97,8 +103,8 @@ class _Worker:
 @contextlib.contextmanager
 def _as_workers_are_born() -> Iterator[None]:
     """Start processes in here: one thread each, and deaf to Ctrl-C, which is for us to handle."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
+    before = {name: os.environ.get(name) for name in _BORN_WITH}
+    os.environ.update(_BORN_WITH)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

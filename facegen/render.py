@@ -1,6 +1,7 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
@@ -97,8 +98,12 @@ class Renderer:
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
-        with self.device:
+        with self._there():
             return self._people(identity, expression)
+
+    def _there(self) -> AbstractContextManager[object]:
+        """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
+        return nullcontext() if self.device.type == "cpu" else self.device
 
     def _people(self, identity: Tensor, expression: Tensor | None) -> People:
         shape, colours, traits, coefficients = self.model.split(identity)
@@ -183,7 +188,7 @@ class Renderer:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
             lit = Lit(surface, light, visible, opened, *lights)
-            with self.device:
+            with self._there():
                 shown = self.painter(
                     lit, people.appearance, screen, self.faces, fragments, colour=colour
                 )

@@ -7,7 +7,6 @@ come without shading at vertices, or with a slow one, are lent ours.
 """
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -83,8 +82,30 @@ class Shading:
         return screen, (AMBIENT + DIFFUSE * cosine)[..., None]
 
 
-class Facegen(Renderer):
-    """Our rasterizer and interpolation."""
+class InTorch(Differentiable, Protocol):
+    """One that draws with torch, which finds its derivatives."""
+
+    def draw(self, vertices: Tensor) -> Tensor:
+        """Vertices (1, 3, vertex) to a picture (1, size, size, 1)."""
+        ...
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Renderer."""
+        with torch.no_grad():
+            return self.draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
+
+    def gradient(
+        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """See Differentiable."""
+        leaf = torch.from_numpy(vertices).T[None].contiguous().requires_grad_()
+        loss = (self.draw(leaf)[0, :, :, 0] * torch.from_numpy(weights)).sum()
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        return gradient[0].T.numpy()
+
+
+class Facegen(InTorch):
+    """Our rasterizer and interpolation; silhouettes are followed."""
 
     name: ClassVar[str] = "facegen"
     install: ClassVar[str] = "it is here"
@@ -96,18 +117,8 @@ class Facegen(Renderer):
         self._size = view.size
         self._background = torch.tensor([BACKGROUND])
 
-    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See Renderer."""
-        with torch.no_grad():
-            return self._draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
-
-    def gradient(
-        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """See Differentiable; silhouettes are followed."""
-        return by_autograd(self._draw, vertices, weights)
-
-    def _draw(self, vertices: Tensor) -> Tensor:
+    def draw(self, vertices: Tensor) -> Tensor:
+        """See InTorch."""
         screen, gray = self._shading.shade(vertices)
         fragments = rasterize(screen, self._faces, self._size, self._size)
         samples = interpolate(gray, screen, self._faces, fragments)
@@ -117,8 +128,11 @@ class Facegen(Renderer):
         return follow_silhouettes(pixels, samples, self._background, screen, self._mesh, fragments)
 
 
-class PyTorch3D(Renderer):
-    """PyTorch3D's rasterizer on the CPU, as lean as its interface allows."""
+class PyTorch3D(InTorch):
+    """PyTorch3D's rasterizer on the CPU, as lean as its interface allows.
+
+    Its derivatives are those within faces only.
+    """
 
     name: ClassVar[str] = "PyTorch3D"
     install: ClassVar[str] = "see its INSTALL.md"
@@ -132,18 +146,8 @@ class PyTorch3D(Renderer):
         self._faces = torch.from_numpy(view.faces).long()
         self._size = view.size
 
-    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See Renderer."""
-        with torch.no_grad():
-            return self._draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
-
-    def gradient(
-        self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """See Differentiable; within faces only."""
-        return by_autograd(self._draw, vertices, weights)
-
-    def _draw(self, vertices: Tensor) -> Tensor:
+    def draw(self, vertices: Tensor) -> Tensor:
+        """See InTorch."""
         screen, gray = self._shading.shade(vertices)
         x, y, z = screen.unbind(-1)
         # Normalized device coordinates with +x to the left and +y up, z as it is.
@@ -158,18 +162,6 @@ class PyTorch3D(Renderer):
         picture = self._interpolate(face_id, coordinates, gray[0, self._faces])
         shown: Tensor = torch.where(face_id[..., None] >= 0, picture, BACKGROUND)
         return shown[..., 0]
-
-
-def by_autograd(
-    draw: Callable[[Tensor], Tensor],
-    vertices: NDArray[np.float32],
-    weights: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Differentiable.gradient of a function of tensors (1, 3, vertex) to (1, size, size, 1)."""
-    leaf = torch.from_numpy(vertices).T[None].contiguous().requires_grad_()
-    loss = (draw(leaf)[0, :, :, 0] * torch.from_numpy(weights)).sum()
-    (gradient,) = torch.autograd.grad(loss, leaf)
-    return gradient[0].T.numpy()
 
 
 class Deodr(Renderer):

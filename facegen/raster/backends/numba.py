@@ -3,6 +3,10 @@
 A sample holds a 64-bit key, the bits of 1 / z above the complement of the face's index: positive
 floats order as their bits do, so the greatest key is the nearest face and, among equals, the one of
 lowest index, in whatever order the faces are drawn.
+
+Faces of a head are about as large as a sample and half of them look away, so that what is done for
+every face counts as much as what is done for every sample: faces are sieved first, and those that
+are left are drawn in whole tiles of samples. Both loops compile to vector instructions.
 """
 
 import numpy as np
@@ -13,11 +17,23 @@ from torch import Tensor
 from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
 from facegen.raster.jit import kernel, parallel_kernel, prange, thread_count
 
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Keys = NDArray[np.int64]
+Indices = NDArray[np.uint32]
+Edge = tuple[float, float, float, float]
+
 _BITS = SUBSAMPLES.bit_length() - 1
 _HALF = SUBSAMPLES // 2
-_BLOCK = 4
-"""Samples are visited in blocks of 4 x 4, which compile to vector instructions without branches."""
+_TILE = 4
+"""Samples are kept and drawn in tiles of 4 x 4, which lie together in memory. With fewer in a tile,
+the compiler unrolls the loop over them instead of making vectors of it."""
 _INDEX_MASK = 0xFFFFFFFF
+_AT_ONCE = 512
+"""Faces sieved together: their corners stay in the nearest cache."""
+_SMALL = 2**14
+"""Grid steps: where a face is less wide and high, its edge functions fit 32 bits, also in those
+samples of its tiles that lie beside it."""
 
 
 def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool) -> Fragments:
@@ -38,9 +54,7 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
 
 
 @kernel
-def _snap(
-    vertices: NDArray[np.float32], grid: NDArray[np.int32], inverse_depth: NDArray[np.float32]
-) -> None:
+def _snap(vertices: Floats, grid: Ints, inverse_depth: Floats) -> None:
     """Vertices on the fixed-point grid (vertex, 2) and their 1 / z (vertex,), 0 if unusable."""
     zero, one, guard = np.float32(0), np.float32(1), np.float32(GUARD)
     for vertex in range(len(vertices)):
@@ -56,81 +70,164 @@ def _snap(
 
 
 @kernel
-def _least(dx: float, dy: float) -> float:
-    """The least edge function that is inside: 0 on a left or top edge, else 1."""
-    on_edge: bool = (dy > 0) | ((dy == 0) & (dx < 0))
-    return 0.0 if on_edge else 1.0
+def _first(least: int) -> int:
+    """The first sample whose centre is at or after a place on the grid."""
+    return (least + _HALF - 1) >> _BITS
+
+
+@kernel
+def _last(most: int) -> int:
+    """The last sample whose centre is at or before a place on the grid."""
+    return (most - _HALF) >> _BITS
+
+
+@kernel
+def _sieve(grid: Ints, faces: Indices, height: int, width: int, cull: bool, kept: Ints) -> int:
+    """List the faces that may cover a sample, in their order; return how many there are.
+
+    Those have an area on the side that counts, and a sample's centre in their box.
+    """
+    ax, ay, bx, by, cx, cy = np.empty((6, _AT_ONCE), dtype=np.int32)
+    stays = np.empty(_AT_ONCE, dtype=np.bool_)
+    many = 0
+    for start in range(0, len(faces), _AT_ONCE):
+        count = min(len(faces) - start, _AT_ONCE)
+        for n in range(count):
+            a, b, c = faces[start + n, 0], faces[start + n, 1], faces[start + n, 2]
+            ax[n], ay[n] = grid[a, 0], grid[a, 1]
+            bx[n], by[n] = grid[b, 0], grid[b, 1]
+            cx[n], cy[n] = grid[c, 0], grid[c, 1]
+        for n in range(count):
+            # Integers, held exactly in doubles.
+            area = np.float64(cx[n] - ax[n]) * np.float64(by[n] - ay[n])
+            area -= np.float64(bx[n] - ax[n]) * np.float64(cy[n] - ay[n])
+            left = max(_first(min(ax[n], bx[n], cx[n])), 0)
+            right = min(_last(max(ax[n], bx[n], cx[n])), width - 1)
+            top = max(_first(min(ay[n], by[n], cy[n])), 0)
+            bottom = min(_last(max(ay[n], by[n], cy[n])), height - 1)
+            counts = (area > 0) | ((area < 0) & (not cull))
+            stays[n] = counts & (left <= right) & (top <= bottom)
+        for n in range(count):
+            kept[many] = start + n
+            many += stays[n]
+    return many
 
 
 @kernel
 def _draw(
-    grid: NDArray[np.int32],
-    inverse_depth: NDArray[np.float32],
-    faces: NDArray[np.uint32],
+    grid: Ints,
+    inverse_depth: Floats,
+    faces: Indices,
+    kept: Ints,
     height: int,
     width: int,
-    cull: bool,
-    keys: NDArray[np.int64],
+    keys: Keys,
 ) -> None:
     """Raise the keys of the samples that each face covers."""
-    block = np.empty(_BLOCK * _BLOCK, dtype=np.int64)
-    for face in range(len(faces)):
+    for face in kept:
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         ax, ay = np.int64(grid[a, 0]), np.int64(grid[a, 1])
         bx, by = np.int64(grid[b, 0]), np.int64(grid[b, 1])
         cx, cy = np.int64(grid[c, 0]), np.int64(grid[c, 1])
         area = (cx - ax) * (by - ay) - (bx - ax) * (cy - ay)
-        if area < 0 and not cull:
+        if area < 0:
             b, c, bx, by, cx, cy, area = c, b, cx, cy, bx, by, -area
-        if area <= 0:
-            continue
-        left = max((min(ax, bx, cx) + _HALF - 1) >> _BITS, 0)
-        right = min((max(ax, bx, cx) - _HALF) >> _BITS, width - 1)
-        top = max((min(ay, by, cy) + _HALF - 1) >> _BITS, 0)
-        bottom = min((max(ay, by, cy) - _HALF) >> _BITS, height - 1)
-        if left > right or top > bottom:
-            continue
         za, zb, zc = inverse_depth[a], inverse_depth[b], inverse_depth[c]
         if min(za, zb, zc) == 0:
             continue
         scale = np.float32(1) / np.float32(area)
-        za, zb, zc = za * scale, zb * scale, zc * scale
-        # Edge functions at the first sample and their steps: integers, held exactly in doubles.
-        x, y = left * SUBSAMPLES + _HALF, top * SUBSAMPLES + _HALF
-        ea = np.float64((cy - by) * (x - bx) - (cx - bx) * (y - by))
-        eb = np.float64((ay - cy) * (x - cx) - (ax - cx) * (y - cy))
-        ec = np.float64((by - ay) * (x - ax) - (bx - ax) * (y - ay))
-        dxa, dya = np.float64(SUBSAMPLES * (cx - bx)), np.float64(SUBSAMPLES * (cy - by))
-        dxb, dyb = np.float64(SUBSAMPLES * (ax - cx)), np.float64(SUBSAMPLES * (ay - cy))
-        dxc, dyc = np.float64(SUBSAMPLES * (bx - ax)), np.float64(SUBSAMPLES * (by - ay))
-        least_a, least_b, least_c = _least(dxa, dya), _least(dxb, dyb), _least(dxc, dyc)
-        for row in range(top, bottom + 1, _BLOCK):
-            for column in range(left, right + 1, _BLOCK):
-                for sample in range(_BLOCK * _BLOCK):
-                    right_by = np.float64(column - left + sample % _BLOCK)
-                    down_by = np.float64(row - top + sample // _BLOCK)
-                    wa = ea + right_by * dya - down_by * dxa
-                    wb = eb + right_by * dyb - down_by * dxb
-                    wc = ec + right_by * dyc - down_by * dxc
-                    inverse = np.float32(wa) * za + np.float32(wb) * zb + np.float32(wc) * zc
-                    bits = np.int64(np.float32(inverse).view(np.int32))
-                    covered = (wa >= least_a) & (wb >= least_b) & (wc >= least_c)
-                    block[sample] = bits << 32 | (_INDEX_MASK - face) if covered else 0
-                for sample in range(_BLOCK * _BLOCK):
-                    i = np.uint64(row + sample // _BLOCK)
-                    j = np.uint64(column + sample % _BLOCK)
-                    keys[i, j] = max(keys[i, j], block[sample])
+        shares = za * scale, zb * scale, zc * scale
+        west, east = min(ax, bx, cx), max(ax, bx, cx)
+        north, south = min(ay, by, cy), max(ay, by, cy)
+        # The tiles that hold the samples of the face's box.
+        left, right = max(_first(west), 0) // _TILE, min(_last(east), width - 1) // _TILE
+        top, bottom = max(_first(north), 0) // _TILE, min(_last(south), height - 1) // _TILE
+        x, y = left * _TILE * SUBSAMPLES + _HALF, top * _TILE * SUBSAMPLES + _HALF
+        if max(east - west, south - north) < _SMALL:
+            edges = _edges(np.int32(1), ax, ay, bx, by, cx, cy, x, y)
+            _cover(face, left, right, top, bottom, edges, shares, keys)
+        else:
+            # Doubles hold any face's integers exactly.
+            edges = _edges(np.float64(1), ax, ay, bx, by, cx, cy, x, y)
+            _cover(face, left, right, top, bottom, edges, shares, keys)
 
 
 @kernel
-def _unpack(
-    keys: NDArray[np.int64], face_id: NDArray[np.int32], depth: NDArray[np.float32]
+def _edges(
+    one: float, ax: int, ay: int, bx: int, by: int, cx: int, cy: int, x: int, y: int
+) -> tuple[Edge, Edge, Edge]:
+    """The edges opposite a, b and c, as numbers of the type of one; see _edge."""
+    return (
+        _edge(one, bx, by, cx, cy, x, y),
+        _edge(one, cx, cy, ax, ay, x, y),
+        _edge(one, ax, ay, bx, by, x, y),
+    )
+
+
+@kernel
+def _edge(one: float, tail_x: int, tail_y: int, head_x: int, head_y: int, x: int, y: int) -> Edge:
+    """The edge function at (x, y), its steps by a sample right and down, the least value inside.
+
+    That is 0 on a left or top edge, else 1.
+    """
+    number = type(one)
+    dx, dy = head_x - tail_x, head_y - tail_y
+    least = 0 if (dy > 0) | ((dy == 0) & (dx < 0)) else 1
+    value = dy * (x - tail_x) - dx * (y - tail_y)
+    return number(value), number(dy * SUBSAMPLES), number(-dx * SUBSAMPLES), number(least)
+
+
+@kernel
+def _cover(
+    face: int,
+    left: int,
+    right: int,
+    top: int,
+    bottom: int,
+    edges: tuple[Edge, Edge, Edge],
+    shares: tuple[float, float, float],
+    keys: Keys,
 ) -> None:
+    """Raise the keys that a face covers in tiles left .. right, top .. bottom.
+
+    edges: where the first of these samples is. shares: 1 / z of the corners over the face's area.
+    """
+    a, right_a, down_a, least_a = edges[0]
+    b, right_b, down_b, least_b = edges[1]
+    c, right_c, down_c, least_c = edges[2]
+    za, zb, zc = shares
+    number = type(a)
+    below = np.int64(_INDEX_MASK - face)
+    for row in range(top, bottom + 1):
+        for column in range(left, right + 1):
+            # Each product is cut to its type, else numba goes on with 64 bits.
+            x, y = number(_TILE * (column - left)), number(_TILE * (row - top))
+            first_a = number(a + number(x * right_a) + number(y * down_a))
+            first_b = number(b + number(x * right_b) + number(y * down_b))
+            first_c = number(c + number(x * right_c) + number(y * down_c))
+            for sample in range(_TILE * _TILE):
+                x, y = number(sample % _TILE), number(sample // _TILE)
+                wa = number(first_a + number(x * right_a) + number(y * down_a))
+                wb = number(first_b + number(x * right_b) + number(y * down_b))
+                wc = number(first_c + number(x * right_c) + number(y * down_c))
+                inverse = np.float32(wa) * za + np.float32(wb) * zb + np.float32(wc) * zc
+                bits = np.int64(np.float32(inverse).view(np.int32))
+                covered = (wa >= least_a) & (wb >= least_b) & (wc >= least_c)
+                i, j, k = np.uint64(row), np.uint64(column), np.uint64(sample)
+                keys[i, j, k] = max(keys[i, j, k], bits << 32 | below if covered else 0)
+
+
+@kernel
+def _unpack(keys: Keys, face_id: Ints, depth: Floats) -> None:
     """Keys to faces and depths (height, width); no face ever has key 0."""
     height, width = face_id.shape
+    line = np.empty(width + _TILE, dtype=np.int64)
     for row in range(height):
+        for column in range((width + _TILE - 1) // _TILE):
+            for k in range(_TILE):
+                line[_TILE * column + k] = keys[row // _TILE, column, row % _TILE * _TILE + k]
         for column in range(width):
-            key = keys[row, column]
+            key = line[column]
             face_id[row, column] = (
                 np.int32(_INDEX_MASK - (key & _INDEX_MASK)) if key else np.int32(-1)
             )
@@ -139,35 +236,38 @@ def _unpack(
 
 @kernel
 def _rasterize_images(
-    screen: NDArray[np.float32],
-    faces: NDArray[np.uint32],
+    screen: Floats,
+    faces: Indices,
     cull: bool,
     worker: int,
     workers: int,
-    face_id: NDArray[np.int32],
-    depth: NDArray[np.float32],
+    face_id: Ints,
+    depth: Floats,
 ) -> None:
     """Images worker, worker + workers, ... of the batch; the memory between is used again."""
     grid = np.empty((screen.shape[1], 2), dtype=np.int32)
     inverse_depth = np.empty(screen.shape[1], dtype=np.float32)
+    # The sieve writes one further than it keeps.
+    kept = np.empty(len(faces) + 1, dtype=np.int32)
     height, width = face_id.shape[1:]
-    # The blocks at the right and at the bottom reach beyond the picture.
-    keys = np.empty((height + _BLOCK - 1, width + _BLOCK - 1), dtype=np.int64)
+    down, across = (height + _TILE - 1) // _TILE, (width + _TILE - 1) // _TILE
+    keys = np.empty((down, across, _TILE * _TILE), dtype=np.int64)
     for image in range(worker, len(screen), workers):
         keys[:] = 0
         _snap(screen[image], grid, inverse_depth)
-        _draw(grid, inverse_depth, faces, height, width, cull, keys)
+        many = _sieve(grid, faces, height, width, cull, kept)
+        _draw(grid, inverse_depth, faces, kept[:many], height, width, keys)
         _unpack(keys, face_id[image], depth[image])
 
 
 @parallel_kernel
 def _rasterize_batch(
-    screen: NDArray[np.float32],
-    faces: NDArray[np.uint32],
+    screen: Floats,
+    faces: Indices,
     cull: bool,
     workers: int,
-    face_id: NDArray[np.int32],
-    depth: NDArray[np.float32],
+    face_id: Ints,
+    depth: Floats,
 ) -> None:
     for worker in prange(workers):
         _rasterize_images(screen, faces, cull, worker, workers, face_id, depth)
