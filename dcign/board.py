@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dcign.data import network_input
+from dcign.images import network_input
 from dcign.models.network import Network
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, LATENTS

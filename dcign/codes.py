@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dcign.data import network_input
+from dcign.images import network_input
 from dcign.metrics.information import assign_units
 from dcign.models.network import Network
 from facegen.errors import UserError

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from dcign import methods
+from dcign.losses import Likelihood
 from dcign.methods import Method, best, dcign, released
-from dcign.models.network import NetworkConfig
+from dcign.models.parts import NetworkConfig
 from facegen.errors import UserError
 from facegen.latents import FACTORS
 
@@ -26,6 +27,7 @@ class TrainConfig:
         0.01" is Adam with beta1 = 1 - 0.1, beta2 = 1 - 0.01 and no weight decay in the released
         code. All kinds of mini-batches share the moments.
     decay: the part of the steps, at the end, over which the learning rate falls linearly to 0.
+    likelihood: of the pixels; see dcign.losses.
     kl_weight: factor of the KL divergence beside the summed likelihood.
     kl_start, kl_anneal: the factor begins at kl_start and falls linearly to kl_weight over this
         part of the steps. Wide noise first leaves a unit no room to fold or jump along its factor
@@ -45,6 +47,7 @@ class TrainConfig:
     beta2: float = 0.99
     eps: float = 1e-8
     decay: float = 0.0
+    likelihood: Likelihood = "bernoulli"
     kl_weight: float = 1.0
     kl_start: float = 1.0
     kl_anneal: float = 0.0
@@ -160,16 +163,15 @@ PRESETS = {
             encoder_kernel=5,
             decoder_kernel=5,
             padded=True,
-            strided=True,
-            encoder_hidden=(256,),
-            decoder_hidden=(256, 256),
+            family="skips",
+            hidden=256,
         ),
         best.Method(),
         steps=6000,
         groups=16,
         samples=4,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         decay=1.0,
-        kl_weight=0.25,
+        likelihood="scales",
     ),
 }

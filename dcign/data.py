@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dcign.config import TrainConfig
+from dcign.images import network_input, reduced_images
 from facegen.errors import UserError
 from facegen.latents import FACTORS, LATENTS
 from facegen.shards import Dataset
@@ -138,10 +139,9 @@ class Batches:
         """The batch of a step; on the GPU if the data set lives there, else on the CPU."""
         draw = self.draw(step)
         if self._resident is None:
-            read = self.dataset.read("train", draw.group_id)
-            rows = np.arange(len(read.images))[:, None]
-            pixels = torch.from_numpy(read.images[rows, draw.sample])
-            truth = torch.from_numpy(self._scaled(read.labels[rows, draw.sample]))
+            size = self.config.network.image_size
+            images, labels = reduced_images(self.dataset, size).read(draw.group_id, draw.sample)
+            pixels, truth = torch.from_numpy(images), torch.from_numpy(self._scaled(labels))
         else:
             group, sample = (
                 torch.from_numpy(x).to(self.device) for x in (draw.group_id, draw.sample)
@@ -183,33 +183,6 @@ def _check_fits(dataset: Dataset, config: TrainConfig) -> None:
             f"{dataset.path}: mini-batches of {dataset.group_size}, and {config.samples} images "
             "of each are asked for"
         )
-
-
-def network_input(
-    pixels: UInt8[Tensor, "*batch height width"], size: int
-) -> Float[Tensor, "*batch size size"]:
-    """Gray bytes as numbers in [0, 1], averaged over areas to size x size if they are larger."""
-    image = pixels.float() / 255
-    height, width = image.shape[-2:]
-    if (height, width) == (size, size):
-        return image
-    rows, columns = (torch.from_numpy(area_weights(n, size)) for n in (height, width))
-    averaged: Tensor = rows.to(image.device) @ image @ columns.to(image.device).T
-    # Weights that add up to 1 but for rounding may overshoot white.
-    return averaged.clamp(0.0, 1.0)
-
-
-def area_weights(source: int, target: int) -> NDArray[np.float32]:
-    """The share (target, source) of each source pixel in a target pixel, along one axis.
-
-    A target pixel covers source / target source pixels and averages them by the length covered.
-    """
-    edges = np.arange(target + 1) * (source / target)
-    start, stop = edges[:-1, None], edges[1:, None]
-    pixel = np.arange(source)
-    covered = np.clip(np.minimum(stop, pixel + 1) - np.maximum(start, pixel), 0, None)
-    weights: NDArray[np.float32] = (covered * (target / source)).astype(np.float32)
-    return weights
 
 
 def prefetched(make: Callable[[int], Item], steps: Iterable[int]) -> Generator[Item, None, None]:

@@ -9,7 +9,7 @@ from scipy.special import expit
 from dcign.calibration import Calibration
 from dcign.checkpoint import Run
 from dcign.codes import decode, intrinsic_units, posterior
-from dcign.data import area_weights
+from dcign.images import area_weights
 from dcign.metrics.pictures import bce_above_floor
 from facegen.latents import FACTORS, IDENTITY
 from facegen.pictures import read_colours

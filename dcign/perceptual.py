@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcign.codes import Track, some_groups, untracked
-from dcign.data import network_input, stream
+from dcign.data import stream
+from dcign.images import network_input
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
 from facegen.shards import Dataset

@@ -19,7 +19,7 @@ from dcign.checkpoint import Checkpoint, Run, Settings, load_run, save_checkpoin
 from dcign.clamp import active_units
 from dcign.config import TrainConfig
 from dcign.data import Batch, Batches, noise
-from dcign.losses import bernoulli_floor, reconstruction_loss
+from dcign.losses import likelihood_loss
 from dcign.methods import Given
 from dcign.models.network import Network
 from dcign.resume import find_checkpoint, load_optimiser, optimiser_tensors
@@ -91,7 +91,7 @@ class Training:
             torch.manual_seed(config.seed)
             self.network = Network(config.network)
         # Measured on a CPU: the encoder's convolutions are faster with channels innermost.
-        self.network.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.encoder.to(memory_format=torch.channels_last)
         self.network.to(device)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(),
@@ -168,7 +168,7 @@ class Training:
         code, kl, penalty = config.method(given)
         with half:
             logits = self.network.decode(code)
-        reconstruction = reconstruction_loss(logits, images)
+        reconstruction, least = likelihood_loss(config.likelihood, logits, images)
         loss = reconstruction + config.kl_weight_at(self.step) * kl + penalty
 
         self.optimiser.zero_grad()
@@ -176,7 +176,7 @@ class Training:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         with torch.no_grad():
-            above = reconstruction - bernoulli_floor(images)
+            above = reconstruction - least
             error = mse_loss(torch.sigmoid(logits), images)
         # One transfer from the GPU for all of them.
         values = torch.stack([loss, above, kl, error, norm]).tolist()

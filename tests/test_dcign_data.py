@@ -12,8 +12,10 @@ from fakes import make_groups, make_header
 from scipy.stats import chisquare
 from trainings import TINY
 
+from dcign import images
 from dcign.config import TrainConfig
-from dcign.data import Batches, area_weights, network_input, noise, prefetched
+from dcign.data import Batches, noise, prefetched
+from dcign.images import Reduced, area_weights, network_input, reduced
 from facegen.errors import UserError
 from facegen.latents import FACTORS, LATENTS
 from facegen.shards import Dataset, Groups, Slot, write_manifest, write_shard
@@ -113,7 +115,40 @@ def test_resizing_averages_areas(source: int, target: int) -> None:
     block = source * copies // target
     blocks = fine.reshape(target, block, target, block).mean(axis=(1, 3))
     result = network_input(torch.from_numpy(pixels), target).numpy()
-    np.testing.assert_allclose(result, blocks, atol=2e-6)
+    # As bytes again, so half a gray level off at most.
+    np.testing.assert_allclose(result, blocks, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_array_equal(result, (result * 255).round().astype(np.float32) / 255)
+
+
+def test_reduced_images_are_read_once(blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are the same, however they come."""
+    group_id, sample = np.array([7, 3]), np.array([[0, 5, 2], [4, 4, 1]])
+    found = blobs.read("train", group_id)
+    rows = np.arange(2)[:, None]
+    wanted = reduced(torch.from_numpy(found.images[rows, sample]), 8).numpy()
+    kept = Reduced(blobs, 8)
+    for _ in range(2):
+        images, labels = kept.read(group_id, sample)
+        np.testing.assert_array_equal(images, wanted)
+        np.testing.assert_array_equal(labels, found.labels[rows, sample])
+        monkeypatch.setattr(blobs, "read", None)
+    with pytest.raises(TypeError):
+        kept.read(group_id, sample + 1)
+
+
+def test_no_more_memory_than_a_share_is_taken(
+    blobs: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MEMORY_SHARE", 0.0)
+    kept = Reduced(blobs, 8)
+    first = kept.read(np.array([1]), np.array([[2, 3]]))[0]
+    monkeypatch.setattr(images, "MEMORY_SHARE", 1.0)
+    np.testing.assert_array_equal(
+        Reduced(blobs, 8).read(np.array([1]), np.array([[2, 3]]))[0], first
+    )
+    monkeypatch.setattr(blobs, "read", None)
+    with pytest.raises(TypeError):
+        kept.read(np.array([1]), np.array([[2, 3]]))
 
 
 def test_area_weights_are_shares() -> None:

@@ -1,16 +1,17 @@
 """The network's shapes, parameters and the fast upsampled convolution against the plain one."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate
 
 from dcign.config import PRESETS
-from dcign.models.network import Network, UpsampledConv2d
+from dcign.models.network import Network
+from dcign.models.parts import UpsampledConv2d
 
 PAPER = PRESETS["paper"].network
-SMALL = PRESETS["small"].network
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +54,39 @@ def test_initial_weights(paper):
         assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.02)
 
 
-def test_small_keeps_leading_axes():
-    network = Network(SMALL)
-    image = torch.rand(2, 3, SMALL.image_size, SMALL.image_size)
+@pytest.mark.parametrize("preset", ["small", "best"])
+def test_leading_axes_are_kept(preset):
+    config = PRESETS[preset].network
+    network = Network(config)
+    image = torch.rand(2, 3, config.image_size, config.image_size)
     code = network.encode(image).mean
-    assert code.shape == (2, 3, SMALL.code_size)
+    assert code.shape == (2, 3, config.code_size)
     assert network.decode(code).shape == image.shape
+
+
+def test_skips_keep_variance_and_draw_coarsely_at_first():
+    """Signals neither vanish nor grow; a picture is its coarsest level's, upsampled."""
+    torch.manual_seed(0)
+    network = Network(PRESETS["best"].network)
+    maps = []
+    for layer in (*network.encoder.convolutions, *network.decoder.convolutions[:-1]):
+        layer.register_forward_hook(lambda _, __, out: maps.append(out.std().item()))
+    with torch.no_grad():
+        network.encode((torch.rand(8, 4, 4).repeat_interleave(16, 1)).repeat_interleave(16, 2))
+        picture = network.decode(torch.randn(8, 64))
+    assert all(0.1 < spread < 10 for spread in maps)
+    assert picture.std() > 0.1
+    coarse = interpolate(picture[:, None], size=(8, 8), mode="area")
+    smooth = interpolate(coarse, size=(64, 64), mode="bilinear")[:, 0]
+    assert (picture - smooth).std() < 0.3 * picture.std()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"), [({"family": "deep"}, "family one of"), ({"hidden": 0}, "hidden layers")]
+)
+def test_impossible_networks(changes, line):
+    with pytest.raises(ValueError, match=line):
+        replace(PRESETS["best"].network, **changes)
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(7, 0), (5, 2), (5, 0), (3, 0), (1, 0)])

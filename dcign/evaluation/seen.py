@@ -21,7 +21,7 @@ from dcign.codes import (
     some_groups,
     units_of,
 )
-from dcign.data import network_input
+from dcign.images import network_input
 from facegen.errors import UserError
 from facegen.latents import FACTORS
 from facegen.shards import Dataset

@@ -43,8 +43,8 @@ class Method:
     supervision: ClassVar[str] = "which factor varies"
     named: ClassVar[bool] = True
     swap: int = 2
-    scalar: float = 20.0
-    intrinsic: float = 20.0
+    scalar: float = 500.0
+    intrinsic: float = 500.0
     start: float = 0.3
 
     def __call__(self, given: Given) -> Priced:

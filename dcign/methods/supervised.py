@@ -17,7 +17,7 @@ class Method:
 
     supervision: ClassVar[str] = "true values"
     named: ClassVar[bool] = True
-    weight: float = 10.0
+    weight: float = 1000.0
 
     def __call__(self, given: Given) -> Priced:
         mean, log_variance = given.posterior

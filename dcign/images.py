@@ -1,0 +1,96 @@
+"""Images at the size that a network reads, kept once they have been made."""
+
+import functools
+import os
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facegen.shards import Dataset
+
+MEMORY_SHARE = 0.25
+"""The part of the machine's memory that reduced images may take."""
+
+
+def network_input(
+    pixels: UInt8[Tensor, "*batch height width"], size: int
+) -> Float[Tensor, "*batch size size"]:
+    """Gray bytes as numbers in [0, 1], of size x size (see reduced)."""
+    return reduced(pixels, size).float() / 255
+
+
+def reduced(
+    pixels: UInt8[Tensor, "*batch height width"], size: int
+) -> UInt8[Tensor, "*batch size size"]:
+    """Pictures averaged over areas to size x size if they are larger, as bytes again."""
+    height, width = pixels.shape[-2:]
+    if (height, width) == (size, size):
+        return pixels
+    rows, columns = (
+        torch.from_numpy(area_weights(n, size)).to(pixels.device) for n in (height, width)
+    )
+    averaged = rows @ pixels.float() @ columns.T
+    # Weights that add up to 1 but for rounding may overshoot white.
+    return averaged.round().clamp(max=255).to(torch.uint8)
+
+
+def area_weights(source: int, target: int) -> NDArray[np.float32]:
+    """The share (target, source) of each source pixel in a target pixel, along one axis.
+
+    A target pixel covers source / target source pixels and averages them by the length covered.
+    """
+    edges = np.arange(target + 1) * (source / target)
+    start, stop = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(source)
+    covered = np.clip(np.minimum(stop, pixel + 1) - np.maximum(start, pixel), 0, None)
+    weights: NDArray[np.float32] = (covered * (target / source)).astype(np.float32)
+    return weights
+
+
+class Reduced:
+    """The training images of a data set at a smaller size, each read and averaged once.
+
+    A training sees an image several times, a study dozens of times; reading it at its own size and
+    averaging costs as much as a fifth of a step. Not made for images of the network's own size, nor
+    where they would take more than MEMORY_SHARE: then everything is read anew each time.
+    """
+
+    def __init__(self, dataset: Dataset, size: int) -> None:
+        """Take no memory yet: pages are filled as images come."""
+        self.dataset = dataset
+        self.size = size
+        shape = (dataset.group_count("train"), dataset.group_size, size, size)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        keep = size < dataset.size and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory
+        self._kept = np.empty(shape, np.uint8) if keep else None
+        self._labels = np.empty((*shape[:2], len(dataset.labels)), np.float32)
+        self._known = np.zeros(shape[:2], bool)
+
+    def read(
+        self, group_id: NDArray[np.int64], sample: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Images (group, sample, size, size) and labels (group, sample, latent).
+
+        Of mini-batches group_id (group,), their images sample (group, sample). Raises UserError
+        when a shard is damaged.
+        """
+        rows = group_id[:, None]
+        if self._kept is None or not self._known[rows, sample].all():
+            found = self.dataset.read("train", group_id)
+            place = np.arange(len(group_id))[:, None]
+            pixels = torch.from_numpy(found.images[place, sample])
+            images, labels = reduced(pixels, self.size).numpy(), found.labels[place, sample]
+            if self._kept is None:
+                return images, labels
+            self._kept[rows, sample], self._labels[rows, sample] = images, labels
+            self._known[rows, sample] = True
+        return self._kept[rows, sample], self._labels[rows, sample]
+
+
+@functools.lru_cache(maxsize=1)
+def reduced_images(dataset: Dataset, size: int) -> Reduced:
+    """One for all trainings on a data set, one after the other."""
+    return Reduced(dataset, size)
