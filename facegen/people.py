@@ -32,17 +32,21 @@ class People:
 
     def one(self, number: int) -> "People":
         """Person `number` alone, as a batch of one."""
-        return _one(self, number)
+        return _some(self, slice(number, number + 1))
+
+    def some(self, numbers: slice) -> "People":
+        """Those people; their memory is shared."""
+        return _some(self, numbers)
 
 
 _Batch = TypeVar("_Batch", People, Appearance)
 
 
-def _one(batch: _Batch, number: int) -> _Batch:
+def _some(batch: _Batch, numbers: slice) -> _Batch:
     fields = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
     for name, value in fields.items():
         if isinstance(value, Tensor):
-            fields[name] = value[number : number + 1]
+            fields[name] = value[numbers]
         elif isinstance(value, Appearance):
-            fields[name] = _one(value, number)
+            fields[name] = _some(value, numbers)
     return dataclasses.replace(batch, **fields)

@@ -24,7 +24,7 @@ from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.raster import rasterize
 from facegen.raster.composite import composite
-from facegen.render import Renderer, RenderSettings
+from facegen.render import POSES_AT_ONCE, Renderer, RenderSettings
 from facegen.scene import SPLITS, MiniBatch, Variables, mini_batch
 from facegen.subjects import front, heads
 
@@ -146,17 +146,17 @@ def _draw(renderer: Renderer, batches: list[MiniBatch], spent: dict[str, float])
     distinct, which = np.unique(identity, axis=0, return_inverse=True)
     with _clock(spent, "morph"):
         people = renderer.people(torch.from_numpy(distinct))
-    for rows, view in renderer.view(labels).lit(which):
-        one = people.one(int(which[rows[0]]))
+    for rows, who, view in renderer.view(labels).grouped(which, POSES_AT_ONCE):
+        some = people.some(who)
         with _clock(spent, "render"):
-            renderer.render(one, view)
-        posed = renderer.pose(one.vertices, view.turn)
+            renderer.render(some, view)
+        posed = renderer.pose(some.vertices, view.turn)
         with _clock(spent, "raster"):
             _raster(renderer, posed, len(rows))
 
 
 def _raster(renderer: Renderer, vertices: Tensor, pictures: int) -> None:
-    """What Renderer.render does from vertices (1, 3, vertex) to the pixels of so many pictures."""
+    """What Renderer.render does from vertices (1 or batch, 3, vertex) to so many pictures."""
     settings = renderer.settings
     samples = settings.size * settings.samples_per_axis
     screen = project(vertices, settings.camera, samples)

@@ -38,6 +38,7 @@ from facegen.shading import Surface, exposure, shade
 from facegen.shadow import moving_visibility
 from facegen.skin import paint
 from facegen.tresses import Hairdresser
+from facegen.turning import turned
 from facegen.view import View
 
 __all__ = ["FINE", "RenderSettings", "Renderer"]
@@ -47,6 +48,9 @@ FINE = 256
 
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
+
+POSES_AT_ONCE = 10
+"""Likewise, of one person or of one each of several."""
 
 
 class Renderer:
@@ -133,8 +137,8 @@ class Renderer:
 
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
         """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
-        neck = torch.tensor(self.settings.neck)[:, None].to(vertices)
-        return turn @ (vertices - neck) + neck
+        neck = torch.tensor(self.settings.neck).to(vertices)
+        return turned(turn, vertices, neck - turn @ neck)
 
     def view(self, labels: Tensor, names: Sequence[str] = LABELS) -> View:
         """The views of scene variables: labels (batch, name), in the units of facegen.latents.
@@ -164,14 +168,14 @@ class Renderer:
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
-        vertices, normals = self.pose(people.vertices, turn), turn @ people.normals
+        vertices, normals = self.pose(people.vertices, turn), turned(turn, people.normals)
         light = direction(view.light_azimuth, view.light_elevation)
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, turn)
         surface = Surface(
             normals=normals,
-            strand=turn @ self._anatomy.strand,
+            strand=turned(turn, self._anatomy.strand[None]),
             skin=people.skin,
             hair=people.hair,
             covered=people.covered,
@@ -239,14 +243,14 @@ class Renderer:
         who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
-        decoded = -1
+        views = self.view(torch.from_numpy(labels).to(self.device), names)
         with torch.no_grad():
-            for rows, view in self.view(torch.from_numpy(labels).to(self.device), names).lit(which):
-                chunk, number = divmod(int(which[rows[0]]), _PEOPLE_AT_ONCE)
-                if chunk != decoded:
-                    some = slice(chunk * _PEOPLE_AT_ONCE, (chunk + 1) * _PEOPLE_AT_ONCE)
-                    people = self.people(who[some], None if expression is None else how[some])
-                    decoded = chunk
-                pictures = self.render(people.one(number), view, colour=colour)
-                output[rows] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
+            for first in range(0, len(distinct), _PEOPLE_AT_ONCE):
+                some = slice(first, first + _PEOPLE_AT_ONCE)
+                people = self.people(who[some], None if expression is None else how[some])
+                members = np.flatnonzero((which >= some.start) & (which < some.stop))
+                groups = views.some(members).grouped(which[members] - first, POSES_AT_ONCE)
+                for rows, shown_people, view in groups:
+                    pictures = self.render(people.some(shown_people), view, colour=colour)
+                    output[members[rows]] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
         return output if colour else output[..., 0]

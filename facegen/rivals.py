@@ -92,7 +92,8 @@ class InTorch(Differentiable, Protocol):
     def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Renderer."""
         with torch.no_grad():
-            return self.draw(torch.from_numpy(vertices).T[None])[0, :, :, 0].numpy()
+            planes = torch.from_numpy(vertices).T[None].contiguous()
+            return self.draw(planes)[0, :, :, 0].numpy()
 
     def gradient(
         self, vertices: NDArray[np.float32], weights: NDArray[np.float32]

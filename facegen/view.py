@@ -59,10 +59,14 @@ class View:
 
     def one(self, number: int) -> "View":
         """View `number` alone, as a batch of one."""
-        rows = slice(number, number + 1)
+        return self.some(np.array([number]))
+
+    def some(self, numbers: NDArray[np.intp]) -> "View":
+        """Those views, in that order."""
+        rows = torch.from_numpy(numbers)
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
         planes: dict[str, Any] = {
-            field.name: None if (plane := getattr(self, field.name)) is None else plane[rows]
-            for field in fields(self)
+            name: None if plane is None else plane[rows] for name, plane in named
         }
         return View(**planes)
 
@@ -70,11 +74,14 @@ class View:
         """The head turned further, by degrees (batch,) about an axis of the camera's frame."""
         return replace(self, turn=about(axis, angle) @ self.turn)
 
-    def lit(self, person: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], "View"]]:
-        """Yield the numbers and views of pictures that differ in their light alone.
+    def grouped(
+        self, person: NDArray[np.intp], poses: int
+    ) -> Iterator[tuple[NDArray[np.intp], slice, "View"]]:
+        """Yield the numbers of pictures that are drawn together, who they show, and their views.
 
-        person (batch,): whom each picture shows; they come in that order. What pictures share has
-        one item in the view that comes back.
+        person (batch,): whom each picture shows. Together are pictures that differ in their light
+        alone: what they share has one item in the view that comes back. What is left is of one
+        person, or of one each of people who follow each other, up to so many poses at a time.
         """
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         planes = {name: plane for name, plane in named if plane is not None}
@@ -83,9 +90,31 @@ class View:
             p.reshape(len(p), -1).cpu().numpy() for name, p in planes.items() if name not in moving
         ]
         _, group = np.unique(np.column_stack([person, *still]), axis=0, return_inverse=True)
-        for number in range(group.max() + 1):
-            rows = np.flatnonzero(group == number)
+        order = np.argsort(group, kind="stable")
+        ends = np.flatnonzero(np.diff(group[order], append=-1)) + 1
+        alone: list[int] = []
+
+        def together() -> tuple[NDArray[np.intp], slice, View]:
+            rows = np.array(alone)
+            alone.clear()
+            return rows, slice(person[rows[0]], person[rows[-1]] + 1), self.some(rows)
+
+        for rows in np.split(order, ends[:-1]):
+            who = int(person[rows[0]])
+            if alone and (len(rows) > 1 or len(alone) == poses or not _follows(person[alone], who)):
+                yield together()
+            if len(rows) == 1:
+                alone.append(int(rows[0]))
+                continue
             one: dict[str, Any] = {
                 name: plane[rows if name in moving else rows[:1]] for name, plane in planes.items()
             }
-            yield rows, View(**one)
+            yield rows, slice(who, who + 1), View(**one)
+        if alone:
+            yield together()
+
+
+def _follows(people: NDArray[np.intp], person: int) -> bool:
+    """Whether a person is the one that all of these are, or the next after each a next one."""
+    steps = np.diff(people, append=person)
+    return bool((steps == steps[0]).all() and steps[0] in (0, 1))

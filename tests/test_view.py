@@ -1,0 +1,69 @@
+"""Which pictures are drawn together, and that it changes none of their bits."""
+
+import numpy as np
+import pytest
+import torch
+
+from facegen.geometry import Camera, rotation
+from facegen.turning import turned
+from facegen.view import View
+
+POSES = 3
+
+
+def views(angles: list[float], lights: list[float]) -> View:
+    turn, light = torch.tensor(angles), torch.tensor(lights)
+    rest = View.at_rest(torch.ones(len(angles)), Camera(), 20.0, 1.0)
+    return View(
+        turn=rotation(turn, 0 * turn),
+        light_azimuth=light,
+        **{
+            name: getattr(rest, name)
+            for name in ("light_elevation", "distance", "half_height", "middle", "background")
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("person", "angles", "lights", "expected"),
+    [
+        # One pose under three lights is rasterized once, between other poses of other people.
+        ([0, 0, 0, 1], [5, 5, 5, 5], [1, 2, 3, 1], [([0, 1, 2], 0, 1), ([3], 1, 2)]),
+        # One person in many poses, so many at a time.
+        ([0, 0, 0, 0], [4, 3, 2, 1], [0] * 4, [([0, 1, 2], 0, 1), ([3], 0, 1)]),
+        # People who follow each other, one picture each; then one twice; then one further on.
+        ([0, 1, 2, 2, 4], [7, 7, 8, 7, 7], [0] * 5, [([0, 1, 2], 0, 3), ([3], 2, 3), ([4], 4, 5)]),
+    ],
+)
+def test_pictures_drawn_together(person, angles, lights, expected) -> None:
+    view = views([float(a) for a in angles], [float(a) for a in lights])
+    found = list(view.grouped(np.array(person), POSES))
+    drawn = [(sorted(rows.tolist()), who.start, who.stop) for rows, who, _ in found]
+    assert drawn == [(sorted(rows), start, stop) for rows, start, stop in expected]
+    for rows, who, part in found:
+        assert len(part.turn) in (1, len(rows))
+        assert torch.equal(part.light_azimuth, view.light_azimuth[torch.from_numpy(rows)])
+        assert torch.equal(part.turn.expand(len(rows), 3, 3), view.turn[torch.from_numpy(rows)])
+        assert [who.start] * len(rows) == [person[r] for r in rows] or list(
+            range(who.start, who.stop)
+        ) == [person[r] for r in rows]
+
+
+def test_turned_together_or_alone_the_same_bits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    turn = rotation(torch.linspace(-80, 80, 5), torch.linspace(-20, 20, 5))
+    vectors = 100 * torch.randn(5, 3, 1001, generator=generator)
+    moved = torch.randn(5, 3, generator=generator)
+    together = turned(turn, vectors, moved)
+    torch.testing.assert_close(together, turn @ vectors + moved[..., None])
+    for n in range(5):
+        alone = turned(turn[n : n + 1], vectors[n : n + 1], moved[n : n + 1])
+        assert torch.equal(alone[0], together[n])
+    assert torch.equal(turned(turn, vectors[:1])[2], turned(turn[2:3], vectors[:1])[0])
+
+
+def test_turned_has_gradients() -> None:
+    turn = rotation(torch.tensor([20.0]), torch.tensor([5.0]))
+    vectors = torch.ones(1, 3, 7, requires_grad=True)
+    (slope,) = torch.autograd.grad(turned(turn, vectors).sum(), vectors)
+    torch.testing.assert_close(slope, turn.mT @ torch.ones(1, 3, 7))
