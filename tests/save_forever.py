@@ -21,7 +21,10 @@ if __name__ == "__main__":
     folder, data, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     work = training(folder, data)
     list(islice(work, 2))
+    started = time.monotonic()
     work.save()
+    # Kills fall between the first moments of a save and the third save, however busy the machine.
+    longest = 3 * (time.monotonic() - started)
     rng = random.Random(2015)
     for _ in range(kills):
         # A fork, since a new process would spend seconds importing before it could save.
@@ -29,7 +32,7 @@ if __name__ == "__main__":
         while not saver:
             work.step += 1
             work.save()
-        time.sleep(rng.uniform(0.0, 0.05))
+        time.sleep(rng.uniform(0.0, longest))
         os.kill(saver, signal.SIGKILL)
         os.waitpid(saver, 0)
         work.step = load_run(folder).step
