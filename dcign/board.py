@@ -13,8 +13,8 @@ from dcign.images import network_input
 from dcign.models.network import Network
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, LATENTS
+from facegen.minibatches import MiniBatches
 from facegen.pictures import png_bytes
-from facegen.shards import Dataset
 
 COLUMNS = 10
 """Pictures in a row of a grid."""
@@ -29,7 +29,7 @@ QUANTILES = (0.02, 0.98)
 class Board:
     """TensorBoard curves and pictures, PNG grids and stats.jsonl of a run that starts at a step."""
 
-    def __init__(self, folder: Path, dataset: Dataset, size: int, start: int) -> None:
+    def __init__(self, folder: Path, dataset: MiniBatches, size: int, start: int) -> None:
         """Drop what a killed run wrote behind step start, which is going to come again."""
         from torch.utils.tensorboard import SummaryWriter
 
@@ -65,7 +65,7 @@ class Board:
             self._writer.add_image(name, grid, step, dataformats="HW")
 
 
-def unseen_faces(dataset: Dataset, size: int) -> Float[Tensor, "group sample size size"]:
+def unseen_faces(dataset: MiniBatches, size: int) -> Float[Tensor, "group sample size size"]:
     """A few mini-batches of every kind from the test split (training, if there is no other)."""
     split = "test" if dataset.group_count("test") else "train"
     kinds = dataset.factor_ids(split)

@@ -6,6 +6,7 @@ images that it was trained on. Kept in the run's folder as calibration.json.
 
 import logging
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,11 @@ from dcign.codes import (
 from dcign.metrics.correlation import spearman
 from dcign.metrics.pictures import bce_above_floor
 from dcign.models.network import Network
+from dcign.sources import open_data
 from facegen.errors import UserError
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, IDENTITY, LATENTS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 CALIBRATION = "calibration.json"
 SCHEMA = 3
@@ -129,10 +131,10 @@ def calibration_of(run: Run, track: Track = untracked) -> Calibration:
     return calibration
 
 
-def dataset_of(run: Run) -> Dataset:
+def dataset_of(run: Run) -> MiniBatches:
     """The data set that a run was trained on; raises UserError when it is gone or another one."""
     try:
-        dataset = Dataset(run.data_path)
+        dataset = open_data(Path(run.data_path), run.config.network.image_size)
     except UserError as error:
         raise UserError(f"{run.path}: the data set it was trained on is needed: {error}") from error
     if dataset.fingerprint != run.data_fingerprint:
@@ -143,7 +145,7 @@ def dataset_of(run: Run) -> Dataset:
     return dataset
 
 
-def calibrate(run: Run, dataset: Dataset, track: Track = untracked) -> Calibration:
+def calibrate(run: Run, dataset: MiniBatches, track: Track = untracked) -> Calibration:
     """Measures a run's units on a sample of the training split."""
     groups = some_groups(dataset, "train", SAMPLE_GROUPS)
     codes = encode(run.network, dataset, "train", groups, _excess, track)

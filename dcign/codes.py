@@ -13,7 +13,7 @@ from dcign.metrics.information import assign_units
 from dcign.models.network import Network
 from facegen.errors import UserError
 from facegen.latents import FACTORS, LATENTS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 GROUPS_AT_ONCE = 10
 """Mini-batches that pass through the network together."""
@@ -69,7 +69,7 @@ Score = Callable[[Network, NDArray[np.float32], "Codes"], dict[str, NDArray[np.f
 
 def encode(
     network: Network,
-    dataset: Dataset,
+    dataset: MiniBatches,
     split: str,
     groups: NDArray[np.int64],
     score: Score,
@@ -97,7 +97,7 @@ def intrinsic_units(units: Sequence[int], code_size: int) -> NDArray[np.int64]:
     return np.setdiff1d(np.arange(code_size), units)
 
 
-def check_readable(network: Network, dataset: Dataset, split: str) -> None:
+def check_readable(network: Network, dataset: MiniBatches, split: str) -> None:
     """Raise UserError when the network cannot read this split."""
     size = network.config.image_size
     if not dataset.group_count(split):
@@ -117,7 +117,7 @@ def check_readable(network: Network, dataset: Dataset, split: str) -> None:
         raise UserError(f"{dataset.path}: no labels {', '.join(missing)}; name another with --data")
 
 
-def some_groups(dataset: Dataset, split: str, count: int) -> NDArray[np.int64]:
+def some_groups(dataset: MiniBatches, split: str, count: int) -> NDArray[np.int64]:
     """Up to count mini-batches of a split, all kinds as often, always the same ones."""
     kinds = dataset.factor_ids(split)
     order = np.random.default_rng(0).permutation(len(kinds))
@@ -157,7 +157,7 @@ def posterior(
 
 def _chunks(
     network: Network,
-    dataset: Dataset,
+    dataset: MiniBatches,
     split: str,
     groups: NDArray[np.int64],
     score: Score,

@@ -52,14 +52,13 @@ def run_study(
     device: str,
 ) -> None:
     """Train and judge all of a study's jobs that are not done; print and write what came out."""
-    from facegen.presets import default_folder
-    from facegen.shards import Dataset
-
-    dataset = Dataset(data or default_folder())
-
+    from dcign.sources import open_data
     from dcign.study import Study
     from dcign.train import choose_device
+    from facegen.presets import default_folder
 
+    size = next(iter(variants.values())).network.image_size
+    dataset = open_data(data or default_folder(), size)
     study = Study(variants, seeds, dataset, out, choose_device(device))
     study.check()
     figures = []

@@ -17,7 +17,7 @@ from dcign.config import TrainConfig
 from dcign.images import network_input, reduced_images
 from facegen.errors import UserError
 from facegen.latents import FACTORS, LATENTS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 AHEAD = 2
 """Batches read in advance."""
@@ -78,7 +78,7 @@ class Batches:
     replacement. On a GPU the data set lives there as bytes when it fits.
     """
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, device: torch.device) -> None:
+    def __init__(self, dataset: MiniBatches, config: TrainConfig, device: torch.device) -> None:
         """Raise UserError when the network cannot learn from this data set."""
         self.dataset = dataset
         self.config = config
@@ -107,8 +107,8 @@ class Batches:
         return Draw(group_id, factor_id, sample)
 
     def load_resident(self) -> None:
-        """Copy the training images to the GPU, if there is one and they fit."""
-        if self.device.type != "cuda":
+        """Copy the training images to the GPU, if there is one and they are there and fit."""
+        if self.device.type != "cuda" or self.dataset.slow:
             return
         count, size = self.dataset.group_count("train"), self.dataset.size
         shape = (count, self.dataset.group_size, size, size)
@@ -160,7 +160,7 @@ class Batches:
         return scaled
 
 
-def _check_fits(dataset: Dataset, config: TrainConfig) -> None:
+def _check_fits(dataset: MiniBatches, config: TrainConfig) -> None:
     """Raise UserError when the network cannot learn from this data set."""
     size = config.network.image_size
     if dataset.size < size:

@@ -20,7 +20,7 @@ from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
 from dcign.metrics.verification import Recognition
 from dcign.models.network import Network
 from facegen.errors import UserError
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 PROTOCOL = (
     "Figures are over the test split, whose people are in no training image, and its full ranges. "
@@ -108,7 +108,7 @@ class Extras:
 
 
 def evaluate(
-    run: Run, dataset: Dataset, extras: Extras | None = None, track: Track = untracked
+    run: Run, dataset: MiniBatches, extras: Extras | None = None, track: Track = untracked
 ) -> Report:
     """Judges a run on the test images of a data set; see PROTOCOL.
 
@@ -127,7 +127,7 @@ class Sights:
     baseline: Seen | None
 
     @classmethod
-    def of(cls, run: Run, dataset: Dataset, extras: Extras, track: Track) -> "Sights":
+    def of(cls, run: Run, dataset: MiniBatches, extras: Extras, track: Track) -> "Sights":
         """Encode the data set with each; raises UserError when they do not fit each other."""
 
         def also(other: Run | None) -> Seen | None:

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 MEMORY_SHARE = 0.25
 """The part of the machine's memory that reduced images may take."""
@@ -54,17 +54,19 @@ class Reduced:
     """The training images of a data set at a smaller size, each read and averaged once.
 
     A training sees an image several times, a study dozens of times; reading it at its own size and
-    averaging costs as much as a fifth of a step. Not made for images of the network's own size, nor
-    where they would take more than MEMORY_SHARE: then everything is read anew each time.
+    averaging costs as much as a fifth of a step, rendering it more than the step. Not made for
+    images that can be read as they are, nor where they would take more than MEMORY_SHARE: then
+    everything is read anew each time.
     """
 
-    def __init__(self, dataset: Dataset, size: int) -> None:
+    def __init__(self, dataset: MiniBatches, size: int) -> None:
         """Take no memory yet: pages are filled as images come."""
         self.dataset = dataset
         self.size = size
         shape = (dataset.group_count("train"), dataset.group_size, size, size)
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        keep = size < dataset.size and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory
+        costly = size < dataset.size or dataset.slow
+        keep = costly and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory
         self._kept = np.empty(shape, np.uint8) if keep else None
         self._labels = np.empty((*shape[:2], len(dataset.labels)), np.float32)
         self._known = np.zeros(shape[:2], bool)
@@ -79,10 +81,8 @@ class Reduced:
         """
         rows = group_id[:, None]
         if self._kept is None or not self._known[rows, sample].all():
-            found = self.dataset.read("train", group_id)
-            place = np.arange(len(group_id))[:, None]
-            pixels = torch.from_numpy(found.images[place, sample])
-            images, labels = reduced(pixels, self.size).numpy(), found.labels[place, sample]
+            pixels, labels = self.dataset.some_images("train", group_id, sample)
+            images = reduced(torch.from_numpy(pixels), self.size).numpy()
             if self._kept is None:
                 return images, labels
             self._kept[rows, sample], self._labels[rows, sample] = images, labels
@@ -91,6 +91,6 @@ class Reduced:
 
 
 @functools.lru_cache(maxsize=1)
-def reduced_images(dataset: Dataset, size: int) -> Reduced:
+def reduced_images(dataset: MiniBatches, size: int) -> Reduced:
     """One for all trainings on a data set, one after the other."""
     return Reduced(dataset, size)

@@ -23,7 +23,7 @@ from dcign.data import stream
 from dcign.images import network_input
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 CHANNELS = (16, 32, 64, 64)
 GROUPS = 1000
@@ -93,7 +93,7 @@ class Perceptual:
 
 
 def perceptual(
-    dataset: Dataset, size: int, cache: Path | None = None, track: Track = untracked
+    dataset: MiniBatches, size: int, cache: Path | None = None, track: Track = untracked
 ) -> Perceptual:
     """The distance for a data set at a size: from the cache's folder, else learned and kept there.
 
@@ -116,7 +116,7 @@ def perceptual(
     return Perceptual(reader)
 
 
-def learn(reader: Reader, dataset: Dataset, size: int, track: Track = untracked) -> None:
+def learn(reader: Reader, dataset: MiniBatches, size: int, track: Track = untracked) -> None:
     """Trains a reader on the training split's labels, with Adam and a falling rate."""
     images, wanted = _examples(dataset, size)
     optimiser = torch.optim.Adam(reader.parameters(), RATE)
@@ -130,7 +130,7 @@ def learn(reader: Reader, dataset: Dataset, size: int, track: Track = untracked)
         schedule.step()
 
 
-def _examples(dataset: Dataset, size: int) -> tuple[Tensor, Float[Tensor, "image label"]]:
+def _examples(dataset: MiniBatches, size: int) -> tuple[Tensor, Float[Tensor, "image label"]]:
     """Pictures as bytes (image, size, size), and what to read of them, about unit size."""
     pictures, labels, faces = [], [], []
     for some in np.array_split(some_groups(dataset, "train", GROUPS), 50):
@@ -146,7 +146,7 @@ def _examples(dataset: Dataset, size: int) -> tuple[Tensor, Float[Tensor, "image
     return torch.cat(pictures), torch.from_numpy(wanted)
 
 
-def _untrained(dataset: Dataset, size: int) -> Reader:
+def _untrained(dataset: MiniBatches, size: int) -> Reader:
     outputs = len(LATENTS) + min(COEFFICIENTS, dataset.identity_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -27,7 +27,7 @@ from dcign.train import Record, Training
 from facegen.errors import UserError
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 FIGURES, CURVE = "figures.json", "curve.jsonl"
 
@@ -92,7 +92,7 @@ class Study:
         self,
         variants: Mapping[str, TrainConfig],
         seeds: int,
-        dataset: Dataset,
+        dataset: MiniBatches,
         folder: Path,
         device: torch.device,
     ) -> None:

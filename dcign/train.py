@@ -27,7 +27,7 @@ from dcign.stopping import Stop
 from facegen.errors import UserError
 from facegen.files import locked, remove_partial
 from facegen.latents import FACTORS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 __all__ = ["Record", "Run", "Training", "choose_device", "load_run"]
 
@@ -76,7 +76,7 @@ class Training:
     """
 
     def __init__(
-        self, config: TrainConfig, dataset: Dataset, folder: Path, device: torch.device
+        self, config: TrainConfig, dataset: MiniBatches, folder: Path, device: torch.device
     ) -> None:
         """Write nothing; raise UserError when the folder holds another run, or a damaged one."""
         self.config = config

@@ -18,7 +18,7 @@ from facegen.files import locked, remove_partial
 from facegen.guard import ForeignShardError, open_shard
 from facegen.latents import EXPRESSION
 from facegen.layout import max_bytes
-from facegen.maker import Maker, OpenSource, Shard, open_source
+from facegen.maker import Maker, OpenSource, Shard, Source, open_source
 from facegen.manifest import MANIFEST, Entry, Header, Manifest, Slot
 from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
@@ -38,6 +38,39 @@ def slots(config: GenerateConfig) -> tuple[Slot, ...]:
         for number, first in enumerate(range(0, groups, config.per_shard)):
             found.append(Slot(split, number, first, min(config.per_shard, groups - first)))
     return tuple(found)
+
+
+def header_of(config: GenerateConfig, source: Source) -> Header:
+    """What all shards of a data set have in common.
+
+    Raises UserError when the face model cannot do what is asked for.
+    """
+    latents = latents_of(config.factors)
+    expressive = EXPRESSION in config.factors
+    if expressive and not source.model.expression_names:
+        raise UserError(
+            f"the face model {source.model.name!r} has no expressions; take another "
+            f"--face-model, or leave {EXPRESSION} out"
+        )
+    return Header(
+        size=config.size,
+        identity_size=source.model.identity_size,
+        seed=config.seed,
+        expression_size=len(source.model.expression_names) if expressive else 0,
+        expression_signed=expressive and source.model.expression_signed,
+        factors=config.factors,
+        labels=tuple(latent.name for latent in latents),
+        units=tuple(latent.unit for latent in latents),
+        low=tuple(latent.low for latent in latents),
+        high=tuple(latent.high for latent in latents),
+        positive=tuple(latent.positive for latent in latents),
+        generator=f"facegen {facegen.__version__}",
+        # As a reader will see it: JSON turns tuples into lists.
+        config=json.loads(json.dumps({**asdict(config), "render": source.settings})),
+        face_model=source.model.name,
+        fingerprint=source.model.fingerprint,
+        licence=source.model.licence,
+    )
 
 
 class Generation:
@@ -61,35 +94,10 @@ class Generation:
         workers: processes, each with one thread; None takes a processor each.
         Raises UserError when the folder holds anything of another data set.
         """
-        latents = latents_of(config.factors)
         source = open_source(config, model_path)
-        expressive = EXPRESSION in config.factors
-        if expressive and not source.model.expression_names:
-            raise UserError(
-                f"the face model {source.model.name!r} has no expressions; take another "
-                f"--face-model, or leave {EXPRESSION} out"
-            )
         self.out = out
         self.slots = slots(config)
-        self.header = Header(
-            size=config.size,
-            identity_size=source.model.identity_size,
-            seed=config.seed,
-            expression_size=len(source.model.expression_names) if expressive else 0,
-            expression_signed=expressive and source.model.expression_signed,
-            factors=config.factors,
-            labels=tuple(latent.name for latent in latents),
-            units=tuple(latent.unit for latent in latents),
-            low=tuple(latent.low for latent in latents),
-            high=tuple(latent.high for latent in latents),
-            positive=tuple(latent.positive for latent in latents),
-            generator=f"facegen {facegen.__version__}",
-            # As a reader will see it: JSON turns tuples into lists.
-            config=json.loads(json.dumps({**asdict(config), "render": source.settings})),
-            face_model=source.model.name,
-            fingerprint=source.model.fingerprint,
-            licence=source.model.licence,
-        )
+        self.header = header_of(config, source)
         self.workers = workers or cpus()
         self.maker = Maker(config, self.header, out, model_path, open_source)
         self._known()

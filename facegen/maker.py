@@ -14,7 +14,7 @@ from facegen.guard import ForeignShardError, check_bytes, check_content
 from facegen.layout import Groups, truth_shapes, write_shard
 from facegen.manifest import Entry, Header, Slot
 from facegen.presets import GenerateConfig
-from facegen.scene import Variables, latents_of, mini_batch
+from facegen.scene import mini_batch
 
 
 class Model(Protocol):
@@ -36,6 +36,8 @@ class Model(Protocol):
 
 class Renderer(Protocol):
     """What is asked of a renderer: labels (N, L), called names, and coefficients to gray images."""
+
+    def to(self, device: str) -> "Renderer": ...
 
     def images(
         self,
@@ -154,13 +156,6 @@ class Maker:
     def render(self, slot: Slot) -> Groups:
         """Render the mini-batches of a slot."""
         header = self._header
-        variables = Variables(
-            header.identity_size,
-            header.expression_size,
-            header.expression_signed,
-            header.factors,
-            latents_of(header.factors),
-        )
         shape = (slot.groups, header.group_size)
         groups = Groups(
             images=np.empty((*shape, header.size, header.size), dtype=np.uint8),
@@ -175,7 +170,7 @@ class Maker:
             },
         )
         for row, group_id in enumerate(groups.group_id):
-            batch = mini_batch(slot.split, header.seed, int(group_id), variables)
+            batch = mini_batch(slot.split, header.seed, int(group_id), header.variables)
             groups.labels[row] = batch.labels
             groups.identity[row] = batch.identity
             groups.expression[row] = batch.expression

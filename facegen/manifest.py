@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 from facegen.errors import UserError
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, GROUP_SIZE, LATENTS
-from facegen.scene import SPLITS
+from facegen.scene import SPLITS, Variables, latents_of
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
@@ -68,6 +68,17 @@ class Header:
             raise ValueError("labels, units, low, high and positive differ in length")
         if not all(map(math.isfinite, self.low + self.high)):
             raise ValueError("low and high must be finite")
+
+    @property
+    def variables(self) -> Variables:
+        """What its mini-batches draw."""
+        return Variables(
+            self.identity_size,
+            self.expression_size,
+            self.expression_signed,
+            self.factors,
+            latents_of(self.factors),
+        )
 
     @property
     def truth(self) -> bool:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from facegen.errors import UserError
 
+LIVE = "generate"
+"""What a data set that is rendered as it is read is called, where others have a folder."""
+
 COMPRESSIONS = ("none", "gzip")
 
 

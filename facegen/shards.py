@@ -19,6 +19,7 @@ from facegen.errors import UserError
 from facegen.guard import bad_shard, blamed_on, check_bytes, check_content, open_shard
 from facegen.layout import Groups, row_shapes, truth_shapes, write_shard
 from facegen.manifest import Entry, Header, Manifest, Slot
+from facegen.minibatches import MiniBatches
 
 __all__ = [
     "Dataset",
@@ -36,34 +37,18 @@ MAX_OPEN = 128
 """Shards kept open by one Dataset; the least recently used is closed first."""
 
 
-class Dataset:
+class Dataset(MiniBatches):
     """A finished data set, read by mini-batch.
 
     Opening it reads the manifest and asks for each shard's length, nothing more. Shards are opened
     when first needed, checked by `open_shard`, and never shared with a forked or spawned process,
-    so a Dataset may be pickled and used on both sides.
-
-    path: the folder. size: height and width, pixels. group_size: images in a mini-batch.
-    factors: names that factor_id indexes. labels, units, low, high: the label columns and ranges.
-    fingerprint: twelve hexadecimal digits that differ between data sets. config: how it was made.
+    so a Dataset may be pickled and used on both sides. path is the folder.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Raise UserError when there is no whole data set at path."""
-        self.path = Path(path)
-        self.manifest = Manifest.load(self.path)
-        header = self.manifest.header
-        self.size = header.size
-        self.group_size = header.group_size
-        self.identity_size = header.identity_size
-        self.expression_size = header.expression_size
-        self.factors = header.factors
-        self.labels = header.labels
-        self.units = header.units
-        self.low = header.low
-        self.high = header.high
-        self.config: dict[str, Any] = header.config
-        self.fingerprint = self.manifest.fingerprint
+        self.manifest = Manifest.load(Path(path))
+        super().__init__(Path(path), self.manifest.header, self.manifest.fingerprint)
         self._entries: dict[str, list[Entry]] = {}
         for entry in self.manifest.entries:
             self._entries.setdefault(entry.split, []).append(entry)

@@ -56,12 +56,13 @@ def command(
     from dcign.evaluation.studio import Studio
     from dcign.evaluation.tables import tables
     from dcign.perceptual import perceptual as learned
-    from facegen.shards import Dataset
+    from dcign.sources import open_data
 
     found = _named(run)
     top = _rival("--ceiling", ceiling, "true values", "supervised")
     plain = _rival("--baseline", baseline, "none", "vae")
-    dataset = Dataset(data) if data else dataset_of(found)
+    size = found.network.config.image_size
+    dataset = open_data(data, size) if data else dataset_of(found)
     for path in (target, html):
         if path:
             check_target(path)
@@ -83,7 +84,6 @@ def command(
     )
     sights = Sights.of(found, dataset, extras, track)
     if perceptual:
-        size = found.network.config.image_size
         extras = replace(extras, distance=learned(dataset, size, RUNS, track))
     report = judge(sights, extras)
     click.echo(f"{report.run} at step {report.step:,} on {report.data}")

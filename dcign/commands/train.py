@@ -25,7 +25,12 @@ _MEASURED_STEPS = 10
 
 
 @click.command("train")
-@click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
+@click.option(
+    "--data",
+    type=PATH,
+    help="Data set; `generate` renders while training, and needs no disk.  [default: what "
+    "`make dataset` made]",
+)
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
@@ -49,13 +54,16 @@ def command(
     **overrides: int | None,
 ) -> None:
     """Train a network; again, to go on where it stopped, or further with more --steps."""
-    from facegen.presets import default_folder
+    from facegen.presets import LIVE, default_folder
     from facegen.shards import Dataset
 
-    # What is missing shows before torch has been loaded.
-    dataset = Dataset(data or default_folder())
+    source = data or default_folder()
+    if str(source) != LIVE:
+        # What is missing shows before torch has been loaded.
+        Dataset(source)
 
     from dcign.config import PRESETS as CONFIGS
+    from dcign.sources import open_data
     from dcign.train import Training, choose_device
 
     place = choose_device(device)
@@ -65,6 +73,7 @@ def command(
         click.echo(f"preset {chosen}, since {why}; --preset takes another")
     given: dict[str, Any] = {k: value for k, value in overrides.items() if value is not None}
     config = dataclasses.replace(CONFIGS[chosen], **given)
+    dataset = open_data(source, config.network.image_size, place.type)
     work = Training(config, dataset, RUNS / (name or chosen), place)
     click.echo(f"{work.folder}: from step {work.step:,} to {config.steps:,} on {place.type}")
     images = f"{dataset.group_count('train'):,} mini-batches of {dataset.group_size} images"

@@ -24,7 +24,7 @@ from dcign.codes import (
 from dcign.images import network_input
 from facegen.errors import UserError
 from facegen.latents import FACTORS
-from facegen.shards import Dataset
+from facegen.minibatches import MiniBatches
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Seen:
     """
 
     run: Run
-    dataset: Dataset
+    dataset: MiniBatches
     train: Codes
     test: Codes
     units: tuple[int, ...]
@@ -66,7 +66,7 @@ class Seen:
 
 def see(
     run: Run,
-    dataset: Dataset,
+    dataset: MiniBatches,
     track: Track,
     score: Score = lambda *_: {},
     test_groups: int | None = None,

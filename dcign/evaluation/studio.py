@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from facegen.errors import UserError
 from facegen.latents import LABELS, LATENTS, draw_identity, draw_scalar
+from facegen.live import LiveDataset
+from facegen.minibatches import MiniBatches
 from facegen.render import Renderer
 from facegen.rerender import stored_scene
 from facegen.shards import Dataset
@@ -48,11 +50,14 @@ class Studio:
         self.identity_size = identity_size
 
     @classmethod
-    def open(cls, dataset: Dataset, face_model: Path | None = None) -> "Studio":
+    def open(cls, dataset: MiniBatches, face_model: Path | None = None) -> "Studio":
         """Raise UserError when the face model that made the data set is not there, or no longer so.
 
         A facegen that draws its people otherwise than the data set shows them would be no judge.
         """
+        if isinstance(dataset, LiveDataset):
+            return cls(dataset.render, dataset.identity_size)
+        assert isinstance(dataset, Dataset)
         scene = stored_scene(dataset, "test", 0, None, face_model)
         assert scene.stored is not None
         apart = np.abs(scene.picture().astype(float) - scene.stored).mean()
