@@ -35,9 +35,10 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "many small groups": {"groups": best.groups, "samples": best.samples},
         "schedule of best": {
             name: getattr(best, name)
-            for name in ("learning_rate", "eps", "decay", "kl_weight", "kl_start", "kl_anneal")
+            for name in ("learning_rate", "eps", "decay", "kl_start", "kl_anneal")
         },
         "network of best": {"network": best.network},
+        "errors by scale": {"likelihood": best.likelihood, "kl_weight": best.kl_weight},
         "averages": {"method": methods.make("best", swap=0, scalar=0.0, intrinsic=0.0)},
         "swaps": {"method": methods.make("best", scalar=0.0, intrinsic=0.0)},
         "scalar ratios": {"method": methods.make("best", intrinsic=0.0)},
