@@ -40,9 +40,18 @@ def check_target(path: Path, ending: str = "") -> None:
     """
     if ending and path.suffix.lower() != ending:
         raise UserError(f"{path}: written as {ending}; choose a name that ends so")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: not a file; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # A link would be replaced and not followed: /dev/stdout is one.
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(f"{path}: not a file of its own; choose another name")
+    make_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it is there; raises UserError where something else is in its way."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{error.filename}: not a folder; choose another place") from error
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -59,12 +59,13 @@ def read_colours(path: Path) -> NDArray[np.uint8]:
 
 def _colours(path: Path, image: Image.Image) -> NDArray[np.uint8]:
     """A decoded picture in RGB."""
-    if image.mode.startswith("I;16"):
-        # Pillow would cut its values off at 255.
-        gray = (np.asarray(image).astype(np.float32) / 257 + 0.5).astype(np.uint8)
+    if image.mode[0] in "IF":
+        # Sixteen bits, as whole numbers of 32 in older Pillow; it would cut them off at 255.
+        deep = np.asarray(image)
+        if deep.dtype.kind == "f" or not 0 <= deep.min() <= deep.max() < 2**16:
+            raise UserError(f"{path}: a picture of 32 bits a pixel; save it with 8 or 16")
+        gray = (deep.astype(np.float32) / 257 + 0.5).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2)
-    if image.mode in ("I", "F"):
-        raise UserError(f"{path}: a picture of 32 bits a pixel; save it with 8 or 16")
     if image.has_transparency_data:
         page = Image.new("RGBA", image.size, "white")
         page.alpha_composite(image.convert("RGBA"))

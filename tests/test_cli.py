@@ -132,6 +132,30 @@ def test_an_impossible_folder_is_one_line(synthetic_dataset: Path, out: str) -> 
     assert out in line
 
 
+@pytest.mark.parametrize("what", ["folder", "link", "file/sheet.png"])
+def test_what_is_no_file_is_never_replaced(
+    synthetic_dataset: Path, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    line = assert_one_line(run("preview", synthetic_dataset, "--out", tmp_path / what))
+    assert "not a f" in line
+    assert "; choose another" in line
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_device_is_no_face_model() -> None:
+    line = assert_one_line(run("face-model", "info", "/dev/zero"))
+    assert "/dev/zero: neither a file nor a folder" in line
+
+
+def test_a_sheet_larger_than_memory_is_refused(tmp_path: Path) -> None:
+    line = assert_one_line(run("render-people", "--count", "1000", "--size", "4096"))
+    assert "choose a smaller --count or --size" in line
+
+
 def test_no_permission_is_one_line(
     synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

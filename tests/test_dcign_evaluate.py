@@ -136,7 +136,7 @@ def test_evaluate_complains_in_one_line(here):
     assert "gone" in one_line(call("evaluate", "one", "--data", "gone"))
     assert "no run here" in one_line(call("evaluate", here))
     (here / "folder").mkdir()
-    assert "folder: not a file" in one_line(call("evaluate", "one", "--json", "folder"))
+    assert "folder: not a file of its own" in one_line(call("evaluate", "one", "--json", "folder"))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def test_a_printers_picture_has_its_colours(tmp_path: Path) -> None:
     assert np.abs(read_colours(tmp_path / "cmyk.jpg").astype(int) - 94).max() < 4
 
 
-def test_thirty_two_bits_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(RAMP.astype(np.float32)).save(tmp_path / "deeper.tiff")
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_thirty_two_bits_are_refused(tmp_path: Path, kind: type) -> None:
+    Image.fromarray((RAMP * 1e6).astype(kind)).save(tmp_path / "deeper.tiff")
     with pytest.raises(UserError, match=r"deeper\.tiff: a picture of 32 bits.*save it with 8"):
         read_colours(tmp_path / "deeper.tiff")

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
     from dcign.show import show_picture, show_run, show_truth
-    from facegen.files import write_atomic
+    from facegen.files import make_folder, write_atomic
     from facegen.film import animation, draw_strip
     from facegen.pictures import png_bytes
 
@@ -38,7 +38,7 @@ def command(
     run = find(name) if latent in FACTORS else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     if run is None:
         show = show_truth(latent, frames, seed, face_model)
     elif image:

@@ -70,7 +70,10 @@ def fit(count: int, workers: int | None, face_model: Path | None, as_json: bool)
 
     from facegen.fit.measure import recoveries, report
     from facegen.generate import cpus
+    from facegen.morphable import load
 
+    # Broken, it shows before there are workers.
+    load(face_model)
     team = min(workers or cpus(), count)
     start = time.perf_counter()
     with progress_bar() as progress:

@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from facegen.console import PATH
+from facegen.errors import UserError
+from facegen.files import PARTIAL, check_target, make_folder, write_atomic
 
 _FORMATS = """
 \b
@@ -34,10 +36,15 @@ def build(wheel: Path, out: Path) -> None:
 
     from facegen.morphable.head import build as build_head
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    build_head(wheel, partial)
-    os.replace(partial, out)
+    make_folder(out.parent)
+    if out.is_dir():
+        raise UserError(f"{out}: a folder; choose another --out")
+    partial = out.with_name(f".{out.name}{PARTIAL}")
+    try:
+        build_head(wheel, partial)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
     click.echo(f"{out}: written")
 
 
@@ -56,7 +63,6 @@ def info(path: Path) -> None:
 @click.option("--out", type=PATH, help="PNG file.  [default: the model's name, -modes.png]")
 def sheet(path: Path, out: Path | None) -> None:
     """Draw what modes and expressions of the face model PATH do, at -2, 0 and +2 sd."""
-    from facegen.files import check_target, write_atomic
     from facegen.model_sheet import model_sheet
     from facegen.morphable import load
     from facegen.pictures import png_bytes

@@ -6,6 +6,7 @@ import click
 
 from facegen.console import FACE_MODEL, PATH, SIZE, progress_bar
 from facegen.errors import UserError
+from facegen.files import make_folder
 
 
 @click.command("fit")
@@ -39,6 +40,7 @@ def command(
     face_model: Path | None,
 ) -> None:
     """Fit the face model to the face in the picture IMAGE, and show it in new poses and lights."""
+    from facegen.benchmark import one_thread
     from facegen.fit import Fitter, read_picture
     from facegen.fit.report import write_fit
     from facegen.morphable import load
@@ -51,11 +53,16 @@ def command(
     written = {out / f"{image.stem}{end}" for end in (".png", ".gif", "-views.png", ".json")}
     if image.resolve() in {path.resolve() for path in written}:
         raise UserError(f"--out {out}: would overwrite {image}; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    fitter = Fitter(load(face_model), rendered)
-    with progress_bar() as progress:
-        path = list(progress.track(fitter.fit(picture, steps), steps, description="fitting"))
-    files = write_fit(out, image.stem, fitter, picture, path, size)
+    make_folder(out)
+    # One picture gives two threads nothing to share: on a busy machine they wait for each other.
+    with one_thread():
+        fitter = Fitter(load(face_model), rendered)
+        with progress_bar() as progress:
+            bar = progress.add_task("fitting", total=steps)
+            path = list(progress.track(fitter.fit(picture, steps), task_id=bar))
+            # A stage that no longer improves ends before its time.
+            progress.update(bar, completed=steps)
+        files = write_fit(out, image.stem, fitter, picture, path, size)
     for name, value in fitter.unknowns.scalars(path[-1].vector).items():
         click.echo(f"{name} {value:.4g}")
     click.echo(f"{', '.join(map(str, files))}: written; {path[-1].error:.4f} left of 1")

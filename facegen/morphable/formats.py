@@ -35,6 +35,9 @@ def read(path: Path) -> MorphableModel:
     """
     if not path.exists():
         raise UserError(f"{path}: no such face model; run `make model`")
+    if not (path.is_file() or path.is_dir()):
+        # A device could be read for ever.
+        raise UserError(f"{path}: neither a file nor a folder; {_REMEDY}")
     try:
         loader = loader_of(path)
         if loader is None:
