@@ -5,6 +5,8 @@ that have a stand-in below. The compiled form is in this file too, because a com
 disk is made anew only when its own file changes.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -77,59 +79,44 @@ _skin_shine, _hair_shine = kernel(skin_shine), kernel(hair_shine)
 _lit_skin, _lit_hair, _display = kernel(lit_skin), kernel(lit_hair), kernel(display)
 
 
+class Planes(NamedTuple):
+    """What facegen.shading.Surface holds, and the share of the key light, as batches of planes.
+
+    occlusion and wet are (vertex,). What has one item where the batch has more stands for all.
+    """
+
+    normals: Floats
+    strand: Floats
+    skin: Floats
+    hair: Floats
+    covered: Floats
+    visible: Floats
+    occlusion: Floats
+    wet: Floats
+
+
 @parallel_kernel
-def shade(
-    scene: Floats,
-    normals: Floats,
-    strand: Floats,
-    skin: Floats,
-    hair: Floats,
-    covered: Floats,
-    visible: Floats,
-    occlusion: Floats,
-    wet: Floats,
-    lights: Floats,
-    luma: Floats,
-    layers: Floats,
-) -> None:
+def shade(scene: Floats, planes: Planes, lights: Floats, luma: Floats, layers: Floats) -> None:
     """Fill layers (batch, vertex, 2 * channel + 1) as facegen.shading.shade does.
 
     scene (batch, 8): the unit vectors to the light and halfway to it, exposure, gloss. lights (4,):
-    key, sky, ground, fill. What has one item where the batch has more stands for all.
+    key, sky, ground, fill.
     """
     for n in prange(len(scene)):
-        _shade_image(
-            scene[n],
-            normals[n % len(normals)],
-            strand[n % len(strand)],
-            skin[n % len(skin)],
-            hair[n % len(hair)],
-            covered[n % len(covered)],
-            visible[n % len(visible)],
-            occlusion,
-            wet,
-            lights,
-            luma,
-            layers[n],
-        )
+        _shade_image(n, scene[n], planes, lights, luma, layers[n])
 
 
 @kernel
 def _shade_image(
-    scene: Floats,
-    normals: Floats,
-    strand: Floats,
-    skin: Floats,
-    hair: Floats,
-    covered: Floats,
-    visible: Floats,
-    occlusion: Floats,
-    wet: Floats,
-    lights: Floats,
-    luma: Floats,
-    layers: Floats,
+    n: int, scene: Floats, planes: Planes, lights: Floats, luma: Floats, layers: Floats
 ) -> None:
-    """One picture. Every loop writes one plane, so that it compiles to vector instructions."""
+    """Picture n. Every loop writes one plane, so that it compiles to vector instructions."""
+    normals = planes.normals[n % len(planes.normals)]
+    strand = planes.strand[n % len(planes.strand)]
+    skin, hair = planes.skin[n % len(planes.skin)], planes.hair[n % len(planes.hair)]
+    covered = planes.covered[n % len(planes.covered)]
+    visible = planes.visible[n % len(planes.visible)]
+    occlusion, wet = planes.occlusion, planes.wet
     vertices, channels = len(occlusion), len(layers[0]) // 2
     exposure, gloss = scene[6], scene[7]
     key, around, light, shine, cosine, picture = np.empty((6, vertices), dtype=np.float32)

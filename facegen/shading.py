@@ -124,16 +124,10 @@ def _shade_compiled(
     gloss = surface.gloss.expand(batch)
     scene = torch.cat([light, _halfway(light), opened[:, None], gloss[:, None]], dim=1).detach()
     layers = light.new_empty((batch, vertices, 7 if colour else 3))
+    seen = (surface.normals, surface.strand, surface.skin, surface.hair, surface.covered)
     reflection.shade(
         scene.numpy(),
-        _array(surface.normals),
-        _array(surface.strand),
-        _array(surface.skin),
-        _array(surface.hair),
-        _array(surface.covered),
-        _array(visible),
-        _array(surface.occlusion),
-        _array(surface.wet),
+        reflection.Planes(*map(_array, (*seen, visible, surface.occlusion, surface.wet))),
         np.array([lights.key, lights.sky, lights.ground, lights.fill], dtype=np.float32),
         np.array(LUMA, dtype=np.float32),
         layers.numpy(),

@@ -1,6 +1,6 @@
 """Two layers over a background to pixels: interpolate, mix and resolve in one compiled pass."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,16 @@ from facegen.raster.resolve import resolve
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
+
+
+class _Inputs(NamedTuple):
+    """What composite draws from; all but faces are batches, where one item stands for all."""
+
+    face_id: NDArray[np.int32]
+    layers: Floats
+    screen: Floats
+    background: Floats
+    faces: Indices
 
 
 def mix(layered: Tensor) -> Tensor:
@@ -50,14 +60,14 @@ def composite(
         shown = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, fragments))
         return resolve(shown, fragments, background[:, None, None], samples_per_axis)
     pixels = layers.new_empty((batch, height, width, channels))
-    _composite(
-        pixels.numpy(),
+    inputs = _Inputs(
         _array(fragments.face_id),
         _array(layers),
         _array(screen),
         _array(background),
         _array(faces).view(np.uint32),
     )
+    _composite(pixels.numpy(), inputs)
     return pixels
 
 
@@ -66,34 +76,18 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 @parallel_kernel
-def _composite(
-    pixels: Floats,
-    face_id: NDArray[np.int32],
-    layers: Floats,
-    screen: Floats,
-    background: Floats,
-    faces: Indices,
-) -> None:
+def _composite(pixels: Floats, inputs: _Inputs) -> None:
     for n in prange(len(pixels)):
-        _composite_image(
-            pixels[n],
-            face_id[n % len(face_id)],
-            layers[n % len(layers)],
-            screen[n % len(screen)],
-            background[n % len(background)],
-            faces,
-        )
+        _composite_image(pixels[n], inputs, n)
 
 
 @kernel
-def _composite_image(
-    pixels: Floats,
-    face_id: NDArray[np.int32],
-    layers: Floats,
-    screen: Floats,
-    background: Floats,
-    faces: Indices,
-) -> None:
+def _composite_image(pixels: Floats, inputs: _Inputs, n: int) -> None:
+    face_id = inputs.face_id[n % len(inputs.face_id)]
+    layers = inputs.layers[n % len(inputs.layers)]
+    screen = inputs.screen[n % len(inputs.screen)]
+    background = inputs.background[n % len(inputs.background)]
+    faces = inputs.faces
     height, width, channels = pixels.shape
     side = face_id.shape[1] // width
     zero, one, half, least = np.float32(0), np.float32(1), np.float32(0.5), np.float32(1e-20)
