@@ -148,7 +148,7 @@ class Hairdresser:
         away = base - self._centre
         fall = (torch.arange(_ROWS) - CROWN_ROWS + 1.0).clamp(min=0)[:, None] / _FALL_ROWS
         away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
-        away = torch.nn.functional.normalize(away, dim=1)
+        away = _unit(away)
         # At the hairline it comes out of the skin, below the temples its edge hangs free.
         edge = 1 - self._column.abs()
         rise = (edge * 9.0).clamp(0, 1) ** 0.5
@@ -166,7 +166,7 @@ class Hairdresser:
         """The inside of the sheet: nearer to the axis, and a little shorter than the outside."""
         away = sheet - self._centre
         level = torch.stack([away[:, 0], 0.0 * away[:, 1], away[:, 2]], dim=1)
-        level = torch.nn.functional.normalize(level, dim=1)
+        level = _unit(level)
         return sheet - level * (1.0 + 3.0 * self._row)
 
     def _tie(self, person: Appearance, moved: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,6 +200,12 @@ class Hairdresser:
         origin = torch.stack([0 * x, y + 0 * x + self._eye_height, z + 0 * x], dim=1)
         around = torch.stack([x, dy, -dz], dim=1)
         return origin + around + follow, origin + follow
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Unit vectors (batch, 3, row, column); torch's own norm takes several times the time."""
+    squared = (vectors * vectors).sum(dim=1, keepdim=True)
+    return vectors * torch.rsqrt(squared.clamp(min=1e-20))
 
 
 def _grid_faces() -> NDArray[np.int64]:

@@ -1,105 +1,14 @@
-"""The rasterizer's rules, each backend against the reference, and known pictures."""
+"""The rasterizer's rules: each backend against the reference, and known pictures."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numba
 import pytest
 import torch
 from torch import Tensor
+from triangles import HEIGHT, SCENES, WIDTH, assert_same, faces_of, screen_of
 
-from facegen.errors import UserError
-from facegen.raster import Fragments, backend_names, backends, rasterize
+from facegen.raster import rasterize
 from facegen.subjects import sphere
-
-WIDTH, HEIGHT = 40, 28
-
-
-def faces_of(*triangles: tuple[int, int, int]) -> Tensor:
-    return torch.tensor(triangles, dtype=torch.int32).reshape(-1, 3)
-
-
-def screen_of(*vertices: tuple[float, float, float]) -> Tensor:
-    return torch.tensor([vertices], dtype=torch.float32)
-
-
-def soup(seed: int, spread: float = 60.0, size: float = 12.0, count: int = 150) -> Tensor:
-    """Separate triangles (1, 3 * count, 3) of about `size` samples, scattered over `spread`."""
-    generator = torch.Generator().manual_seed(seed)
-    place = spread * torch.rand(count, 1, 2, generator=generator) - (spread - HEIGHT) / 2
-    corners = place + size * torch.randn(count, 3, 2, generator=generator)
-    depth = 500 + 400 * torch.rand(count, 3, 1, generator=generator)
-    return torch.cat([corners, depth], dim=-1).reshape(1, -1, 3)
-
-
-def soup_faces(screen: Tensor) -> Tensor:
-    return torch.arange(screen.shape[1], dtype=torch.int32).reshape(-1, 3)
-
-
-def ball(seed: int) -> tuple[Tensor, Tensor]:
-    """A bumpy closed mesh seen in perspective, with faces of about one sample."""
-    vertices, faces = sphere(24, 24)
-    generator = torch.Generator().manual_seed(seed)
-    bumps = 1 + 0.15 * torch.rand(1, len(vertices), 1, generator=generator)
-    x, y, z = (10 * bumps * torch.from_numpy(vertices)).unbind(-1)
-    depth = 40 - z
-    screen = torch.stack([WIDTH / 2 + 40 * x / depth, HEIGHT / 2 - 40 * y / depth, depth], dim=-1)
-    return screen, torch.from_numpy(faces)
-
-
-def edited(screen: Tensor, vertex: int, values: tuple[float, float, float]) -> Tensor:
-    screen = screen.clone()
-    screen[:, vertex] = torch.tensor(values)
-    return screen
-
-
-def scenes() -> dict[str, tuple[Tensor, Tensor]]:
-    mixed = soup(1)
-    for vertex, values in (
-        (0, (math.nan, 5, 600)),
-        (4, (5, math.inf, 600)),
-        (8, (5, 5, math.nan)),
-        (9, (5, 5, -600)),
-        (13, (5, 5, 0)),
-        (17, (5, 5, math.inf)),
-        (18, (1e30, 5, 600)),
-        (22, (5, -3e38, 600)),
-        (26, (5e7, 5e7, 600)),
-        (27, (5, 5, 1e-39)),
-    ):
-        mixed = edited(mixed, vertex, values)
-    on_centres = soup(2)
-    on_centres[..., :2] = on_centres[..., :2].round() + 0.5
-    slivers = soup(3, size=25)
-    slivers[:, 1::3, :2] = slivers[:, 0::3, :2] + 0.01 * slivers[:, 1::3, :2]
-    same = soup(4, count=1).repeat(1, 3, 1)
-    scenes = {
-        "soup": soup(0),
-        "specks": soup(5, size=0.4, count=1500),
-        "large": soup(6, size=300.0, count=30),
-        "far": soup(7, size=1e5, count=60),
-        "unusable vertices": mixed,
-        "on sample centres": on_centres,
-        "slivers": slivers,
-        "coincident": same,
-        "no faces": soup(0)[:, :0],
-        "batch": torch.cat([soup(seed) for seed in range(3)]),
-        "no images": soup(0)[:0],
-    }
-    return {name: (screen, soup_faces(screen)) for name, screen in scenes.items()} | {
-        "closed mesh": ball(8)
-    }
-
-
-SCENES = scenes()
-
-
-def assert_same(ours: Fragments, reference: Fragments) -> None:
-    assert ours.face_id.dtype == torch.int32
-    assert ours.depth.dtype == torch.float32
-    torch.testing.assert_close(ours.face_id, reference.face_id, rtol=0, atol=0)
-    torch.testing.assert_close(ours.depth, reference.depth, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("cull", [True, False])
@@ -258,77 +167,3 @@ def test_far_vertices_keep_a_huge_face_in_place(backend: str) -> None:
     face_id = rasterize(screen, faces_of((0, 1, 2), (0, 2, 3)), 6, 6, backend=backend).face_id[0]
     assert (face_id[:, :2] == -1).all()
     assert (face_id[:, 2:] >= 0).all()
-
-
-def test_batch_equals_one_by_one() -> None:
-    screen, faces = SCENES["batch"]
-    together = rasterize(screen, faces, HEIGHT, WIDTH)
-    for image in range(len(screen)):
-        alone = rasterize(screen[image : image + 1], faces, HEIGHT, WIDTH)
-        assert torch.equal(alone.face_id[0], together.face_id[image])
-        assert torch.equal(alone.depth[0], together.depth[image])
-
-
-def test_views_are_accepted() -> None:
-    screen, faces = ball(0)
-    strided = screen.transpose(1, 2).contiguous().transpose(1, 2)
-    turned = faces.T.contiguous().T
-    assert_same(rasterize(strided, turned, HEIGHT, WIDTH), rasterize(screen, faces, HEIGHT, WIDTH))
-
-
-def test_threads_do_not_change_the_bits() -> None:
-    threads = numba.get_num_threads()
-    screen, faces = SCENES["batch"]
-    try:
-        results = []
-        for count in {1, numba.config.NUMBA_NUM_THREADS}:
-            numba.set_num_threads(count)
-            results.append(rasterize(screen, faces, HEIGHT, WIDTH))
-    finally:
-        numba.set_num_threads(threads)
-    assert torch.equal(results[0].face_id, results[-1].face_id)
-    assert torch.equal(results[0].depth, results[-1].depth)
-
-
-def test_threads_of_python_may_rasterize_at_the_same_time() -> None:
-    screen, faces = SCENES["batch"]
-    alone = rasterize(screen, faces, HEIGHT, WIDTH)
-    with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(rasterize, screen, faces, HEIGHT, WIDTH) for _ in range(16)]
-    for job in jobs:
-        assert_same(job.result(), alone)
-
-
-@pytest.mark.parametrize(
-    ("screen", "faces", "message"),
-    [
-        (torch.zeros(3, 3), faces_of((0, 1, 2)), r"screen must be float32 .* not .*\(3, 3\)"),
-        (torch.zeros(1, 3, 3).double(), faces_of((0, 1, 2)), "not torch.float64"),
-        (torch.zeros(1, 3, 3), faces_of((0, 1, 2)).long(), "faces must be int32"),
-        (torch.zeros(1, 3, 3), faces_of((0, 1, 3)), "vertices 0 to 3, but screen has 3"),
-        (torch.zeros(1, 3, 3), faces_of((0, 1, -1)), "vertices -1 to 1"),
-    ],
-)
-def test_wrong_tensors_are_refused(screen: Tensor, faces: Tensor, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        rasterize(screen, faces, 4, 4)
-
-
-@pytest.mark.parametrize("size", [(0, 4), (4, 2**20)])
-def test_wrong_sizes_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"1 to 16384 samples a side, not \d+ x \d+"):
-        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), *size)
-
-
-def test_unknown_backend_is_one_line() -> None:
-    with pytest.raises(UserError, match="no rasterizer is called 'opengl'; there are: numba, pyt"):
-        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="opengl")
-
-
-def test_a_file_is_a_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new file is listed by itself; without its dependency it fails only when it is chosen."""
-    (tmp_path / "exotic.py").write_text("import a_package_that_nobody_has\n")
-    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
-    assert backend_names() == ("exotic", "numba", "pytorch3d", "reference", "triton")
-    with pytest.raises(UserError, match="'exotic' needs the package 'a_package_that_nobody_has'"):
-        rasterize(torch.zeros(1, 3, 3), faces_of((0, 1, 2)), 4, 4, backend="exotic")
