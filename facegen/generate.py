@@ -137,7 +137,7 @@ class Generation:
         needed, free = self.bytes_needed(), shutil.disk_usage(parent).free
         if needed > free:
             raise UserError(
-                f"{self.out}: the data set needs {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB "
+                f"{self.out}: the data set needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB "
                 "are free; choose another --out or a smaller --preset"
             )
 

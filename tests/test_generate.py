@@ -108,7 +108,7 @@ def test_a_disk_without_room_is_refused_before_the_start(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**6, 10**6 - 1000, 1000))
     out = tmp_path / "deep" / "faces"
-    with pytest.raises(UserError, match=r"needs 0\.\d\d GB and 0\.00 GB are free"):
+    with pytest.raises(UserError, match=r"needs \d+ MB and 0 MB are free"):
         list(generation(out))
     assert not list(out.iterdir())
 

@@ -9,7 +9,7 @@ import torch
 
 from facegen.errors import UserError
 from facegen.latents import draw_identity
-from facegen.morphable import load
+from facegen.morphable import MorphableModel, load
 from facegen.morphable.loaders.head import save
 from facegen.raster import rasterize
 from facegen.traits import TRAITS, age_years, ancestry_weights, masculinity
@@ -149,3 +149,17 @@ def test_a_head_from_before_there_were_expressions_loads(head, tmp_path: Path) -
     old = load(tmp_path / "old.h5")
     assert old.expression_basis.shape == (0, *head.mean.shape)
     assert np.array_equal(old.basis, head.basis)
+
+
+def test_a_full_disk_leaves_the_old_file(
+    head: MorphableModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "head.h5").write_text("old")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device while writing"):
+        save(head, tmp_path / "head.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["head.h5"]
+    assert (tmp_path / "head.h5").read_text() == "old"

@@ -26,7 +26,8 @@ def mig(codes: Array, factors: Array, equal: bool = False) -> Mig:
     """MIG of codes (image, unit), continuous factors and units cut into 20 bins each.
 
     equal: bins of equal width, disentanglement_lib's, which punish a monotone warp; otherwise of
-    equal count, which do not.
+    equal count, which do not. Few mini-batches, within which factors repeat, let any unit seem to
+    know something: a perfect code scores .82 on 140 of them and .98 on 1,400.
     """
     cut = binned(factors, equal)
     known = np.sort(information(binned(codes, equal), cut), axis=0)

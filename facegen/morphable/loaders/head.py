@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from facegen.files import write_atomic
 from facegen.morphable.model import MorphableModel
 
 _FORMAT = "facegen-head-1"
@@ -20,8 +21,14 @@ def recognise(path: Path) -> bool:
 
 
 def save(model: MorphableModel, path: str | Path) -> None:
-    """Writes a model as HDF5; the bases are rounded to half precision (below 0.05 mm)."""
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+    """Writes a model as HDF5; the bases are rounded to half precision (below 0.05 mm).
+
+    Raises OSError; an older file is then untouched.
+    """
+    # In memory, since h5py crashes on a full disk.
+    with h5py.File(
+        "head", "w", driver="core", backing_store=False, libver=("v110", "v110")
+    ) as file:
         file.attrs["format"] = _FORMAT
         file.attrs["name"] = model.name
         file.attrs["licence"] = model.licence
@@ -36,6 +43,9 @@ def save(model: MorphableModel, path: str | Path) -> None:
         file.create_dataset("faces", data=model.faces, fletcher32=True)
         for name, field in model.fields.items():
             file.create_dataset(f"fields/{name}", data=field.astype(np.float32), fletcher32=True)
+        file.flush()
+        data = bytes(file.id.get_file_image())
+    write_atomic(Path(path), data)
 
 
 def load(path: Path) -> MorphableModel:
