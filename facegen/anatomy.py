@@ -16,10 +16,8 @@ from facegen import facial_hair
 from facegen.morphable import MorphableModel
 from facegen.morphable.eyes import sphere_centre
 
-# Height of the hairline by the angle around the head, from the forehead (0 degrees) past the
-# temple, the sideburn and the ear to the nape (180), relative to the eyes.
-_HAIRLINE_ANGLE = (0.0, 15.0, 28.0, 40.0, 50.0, 60.0, 70.0, 79.0, 88.0, 112.0, 125.0, 150.0, 180.0)
-_HAIRLINE_HEIGHT = (66.0, 66.0, 65.0, 59.0, 46.0, 22.0, 4.0, -16.0, -6.0, -8.0, -34.0, -60.0, -64.0)
+CROWN = (0.0, 115.0, -35.0)
+"""Where hair is combed away from, a little behind the top of the head."""
 
 _WAVELENGTHS = (27.0, 10.0, 5.0)
 
@@ -33,18 +31,21 @@ class Anatomy:
     strand (3, vertex): unit tangents along which combed hair lies, from the crown downwards.
     is_skin: 1 on skin, 0 on eyeballs.
     eye_angle: degrees from the eye's line of sight, -1 on skin.
-    scalp: signed height above the hairline, positive under hair.
+    scalp: signed distance from the hairline, positive under hair.
     around: angle around the head's axis in degrees, 0 at the forehead, 180 at the nape.
     ear: 0..1.
     brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end;
         brow_rise: mm above its middle line.
     beard, moustache: signed distance into the region where men grow them.
-    lash: 0..1 along the lids' rims; lid: 0..1 on the lids.
-    lips, mouth, teeth: 0..1 on the lips, on the skin behind them, on the teeth.
+    lash: 0..1 along the lids' rims; lid: 0..1 on the lids, more in the upper one's fold.
+    lips, mouth, teeth, nostril: 0..1 on the lips, on the skin behind them, on the teeth, in the
+        nose.
     blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
     cloth: signed distance below the neckline of a shirt.
     wrinkle: 0..1 in the furrows of an old forehead and beside old eyes.
     strands: the grain of hair, about standard normal; too fine for vertices, 0 there.
+    locks (wave, vertex): twelve random textures like waves, six of locks that run along straight
+        hair and six of curls.
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
     waves (scale, wave, vertex): random textures, coarse, fine and finest, that any combination of
         cosines and sines of three phases mixes to a texture of about unit variance.
@@ -68,11 +69,13 @@ class Anatomy:
     lips: Tensor
     mouth: Tensor
     teeth: Tensor
+    nostril: Tensor
     blush: Tensor
     hollow: Tensor
     cloth: Tensor
     wrinkle: Tensor
     strands: Tensor
+    locks: Tensor
     occlusion: Tensor
     waves: Tensor
 
@@ -89,7 +92,6 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     points = mean - [0.0, (eyes[0][1] + eyes[1][1]) / 2, 0.0]
     x, y, z = points.T
     around = np.degrees(np.arctan2(np.abs(x), z + 12.0))
-    hairline = np.interp(around, _HAIRLINE_ANGLE, _HAIRLINE_HEIGHT)
     # No hair grows on eyes, nor behind the lips.
     bald = is_eye | (fields["inside_mouth"] > 0.5)
     mouth_y = float(y[fields["lips"] > 0.5].mean())
@@ -113,7 +115,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "strand": _strands(points, outward).T,
         "is_skin": ~is_eye,
         "eye_angle": eye_angle,
-        "scalp": np.where(bald, -99.0, y - hairline),
+        "scalp": np.where(bald, -99.0, facial_hair.scalp(around, y)),
         "around": around,
         "ear": fields["ears"],
         "brow": np.where(is_eye, -99.0, brow),
@@ -121,11 +123,17 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "brow_rise": brow_rise,
         "beard": np.where(bald, -99.0, beard),
         "moustache": np.where(bald, -99.0, moustache),
-        "lash": np.where(is_eye, 0.0, (0.35 + 0.65 * upper) * _ramp(rim, 2.0, 0.3)),
-        "lid": fields["eyelids"],
+        "lash": np.where(
+            is_eye, 0.0, np.maximum(upper * _ramp(rim, 2.5, 1.3), 0.35 * _ramp(rim, 1.7, 1.0))
+        ),
+        # The upper lid folds where the ball below it ends.
+        "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
         "lips": fields["lips"],
         "mouth": fields["inside_mouth"] * (1 - fields["lips"]),
         "teeth": fields.get("teeth", np.zeros(len(mean))),
+        "nostril": _bump(np.hypot((np.abs(x) - 8.0) / 1.3, y + 42.0), 3.6)
+        * _ramp(z, 76.0, 82.0)
+        * _ramp(outward[:, 1], -0.15, -0.5),
         "blush": np.clip(
             0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * front
             + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)
@@ -140,6 +148,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "cloth": np.where(is_eye, -99.0, -124.0 - 0.25 * z - y),
         "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
         "strands": np.zeros(len(mean)),
+        "locks": np.concatenate([_waves(_combed(points), 16.0), _waves(points, 14.0)]),
         "occlusion": fields["occlusion"],
         "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }
@@ -162,11 +171,18 @@ def _bump(distance: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
 
 
 def _strands(points: NDArray[np.float64], normals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hair is combed away from the crown, a little behind the top of the head."""
-    away = points - np.array([0.0, 115.0, -35.0])
+    """Hair is combed away from the crown."""
+    away = points - np.array(CROWN)
     tangent = away - (away * normals).sum(axis=1, keepdims=True) * normals
     length = np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-6)
     return np.asarray(tangent / length)
+
+
+def _combed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (vertex, 3) by their place across and, shortened, along the strands."""
+    x, _, z = points.T
+    along = np.linalg.norm(points - np.array(CROWN), axis=1)
+    return np.column_stack([85.0 * np.arctan2(x, z - CROWN[2]), 0.2 * along, 0.0 * x])
 
 
 def _waves(points: NDArray[np.float64], wavelength: float) -> NDArray[np.float64]:

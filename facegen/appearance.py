@@ -37,12 +37,14 @@ class Appearance:
     it ends, mm; lushness: its thickness, mm; wave, flare: mm; tied: 1 in a tail or a bun, 0 loose;
     bun: 1 or 0; tie_height: 0 low .. 1 high.
     hairline: mm by which the hairline is raised; recession: mm by which the temples recede.
-    density: 0 shaven .. 1 dense; crown: 0 bald on top .. 1.
-    brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm.
+    density: 0.4 shaven .. 2 so dense that no skin shines through; crown: 0 bald on top .. 1;
+        fade: mm over which hair gets shorter towards ears and nape.
+    brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm; goatee: 1
+        where only the chin's is left to grow.
     freckles: 0..1; mole (batch, 2): x and y in mm; age: years.
     iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
     mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear
-        reflectance; collar: mm by which its neckline is raised.
+        reflectance; collar, neckline: mm by which its neckline is raised, and dips at the throat.
     """
 
     melanin: Tensor
@@ -68,10 +70,12 @@ class Appearance:
     recession: Tensor
     density: Tensor
     crown: Tensor
+    fade: Tensor
     brow_thickness: Tensor
     brow_arch: Tensor
     beard: Tensor
     beard_length: Tensor
+    goatee: Tensor
     freckles: Tensor
     mole: Tensor
     age: Tensor
@@ -81,6 +85,7 @@ class Appearance:
     mottle: Tensor
     cloth: Tensor
     collar: Tensor
+    neckline: Tensor
 
 
 def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
@@ -105,11 +110,11 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     grey = _step(years + 9.0 * z["grey"], 50.0, 74.0) * 0.92
     white = torch.tensor([0.40, 0.39, 0.37]).to(grey)
     bald = torch.sigmoid(2.2 * (z["baldness"] + 1.1 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
-    shaven = torch.sigmoid(6.0 * (z["hair_volume"] - 1.45)) * male
+    shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
     lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])
-    top = 4.0 + 4.0 * lush + (1 - male) * (2.0 + 6.0 * lush) + 18.0 * curl * lush**2
-    side = 1.5 + 2.5 * broad + (1 - male) * (1.5 + 5.0 * broad) + 14.0 * curl * broad * lush
+    top = 5.0 + 9.0 * lush + (1 - male) * (3.0 + 5.0 * lush) + 18.0 * curl * lush**2
+    side = 1.5 + 5.5 * broad + (1 - male) * (2.0 + 4.0 * broad) + 14.0 * curl * broad * lush
     keep = 1 - 0.85 * torch.maximum(bald, shaven)
 
     # Three women in four wear long hair, the older the fewer, and one man in twenty.
@@ -145,14 +150,17 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         tied=tied,
         bun=bun,
         tie_height=_softstep(z["hair_lift"]),
-        hairline=3.5 * z["hairline"] + 3.0 * (1 - young),
+        # Short hairs soften the edge of a sheet of long ones.
+        hairline=3.5 * z["hairline"] + 3.0 * (1 - young) - 5.0 * long,
         recession=male * (3.0 + 5.0 * torch.nn.functional.softplus(z["recession"]) * (1.4 - young)),
-        density=1 - 0.62 * shaven,
+        density=2 - 1.6 * shaven,
         crown=1 - bald,
-        brow_thickness=(0.72 + 0.24 * male + 0.16 * z["brow_thickness"]).clamp(0.4, 1.6),
+        fade=2.0 + 12.0 * male * flat * (1 - broad),
+        brow_thickness=(0.85 + 0.28 * male + 0.16 * z["brow_thickness"]).clamp(0.7, 1.7),
         brow_arch=1.2 * z["brow_arch"] + 1.5 * (1 - male),
         beard=beard,
         beard_length=6.0 * _step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
+        goatee=_step(z["beard_length"], -0.4, -0.9),
         freckles=pale * torch.sigmoid(2.5 * (z["freckles"] - 0.9)),
         mole=torch.stack([42.0 * torch.tanh(z["mole_side"]), -35.0 + 32.0 * z["mole_height"]], -1),
         age=years,
@@ -161,7 +169,8 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         gloss=(1.0 + 0.25 * z["gloss"]).clamp(0.3, 1.8),
         mottle=torch.stack([z["mottle_x"], z["mottle_y"], z["mottle_z"]], dim=-1) * 3.0,
         cloth=_cloth(z["cloth_light"], z["cloth_hue"]),
-        collar=4.0 + 5.0 * torch.tanh(z["cloth_cut"]),
+        collar=3.0 + 4.0 * torch.tanh(z["cloth_cut"]) + 30.0 * _step(z["cloth_cut"], 1.0, 1.4),
+        neckline=45.0 * _step(z["cloth_cut"], 0.1, -1.5),
     )
 
 

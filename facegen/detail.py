@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from facegen import grain
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.hair import coverage, hair_colours
@@ -23,8 +24,14 @@ from facegen.skin import paint
 _AT_ONCE = 2**18
 """Samples in a band of a picture: more need more memory and are no faster."""
 
-_STRANDS = ((0.55, 0.06, 0.9), (1.35, 0.11, 1.0), (2.9, 0.17, 0.8))
-"""Radians a mm across and along the strands, and weight."""
+_LOCKS, _RELIEF = 0.30, 0.35
+"""How much strands differ in colour, and how far their relief turns normals, radians."""
+
+_MOTTLED, _PITTED = 0.02, 0.03
+"""The same of skin."""
+
+_HEM = 1.5
+"""Width of a collar's edge, mm."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +65,13 @@ def _one(batch: _Batch, number: int) -> _Batch:
 class Painter:
     """Paints the samples of one head model."""
 
-    def __init__(self, anatomy: Anatomy, combed: Tensor):
+    def __init__(self, anatomy: Anatomy, combed: Tensor, spacing: float):
         """The anatomy of body and tresses, and where the latter's vertices lie in their sheet.
 
         combed (2, vertex): mm across and along the strands of the tresses, which come last.
+        spacing: mm between samples.
         """
+        self._spacing = spacing
         count = combed.shape[1]
         planes: list[Tensor] = []
         self._rows: dict[str, tuple[slice, torch.Size]] = {}
@@ -170,18 +179,27 @@ class Painter:
             **{name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()}
         )
         long = tress[0] > 0.5
-        strands = _strands(anatomy, tress, person)
+        strands = grain.strands(anatomy, tress, person, self._spacing)
         anatomy = dataclasses.replace(anatomy, strands=strands)
-        locks = lit[6:9] * (1 + 0.30 * strands)
+        locks = lit[6:9] * (1 + _LOCKS * strands)
+        covered = torch.where(long, 1.0, coverage(anatomy, person))
         normals, strand = (
-            torch.nn.functional.normalize(plane, dim=0)[None] for plane in (lit[0:3], lit[3:6])
+            torch.nn.functional.normalize(plane, dim=0) for plane in (lit[0:3], lit[3:6])
         )
+        # Locks lie beside one another like rods, and skin has pores.
+        pores = grain.pores(anatomy.points, self._spacing)
+        skin = anatomy.is_skin * (anatomy.cloth < 0)
+        relief = _PITTED * skin * pores
+        rods = _RELIEF * strands * torch.linalg.cross(normals, strand, dim=0)
+        relief = relief + covered.clamp(0, 1) * (rods - relief)
         painted = Surface(
-            normals=normals,
-            strand=strand,
-            skin=torch.where(long, locks, paint(anatomy, person)),
+            normals=torch.nn.functional.normalize(normals + relief, dim=0)[None],
+            strand=strand[None],
+            skin=torch.where(
+                long, locks, paint(anatomy, person, _HEM) * (1 + _MOTTLED * skin * pores[0])
+            ),
             hair=torch.where(long, locks, hair_colours(anatomy, person)),
-            covered=torch.where(long, 1.0, coverage(anatomy, person)),
+            covered=covered,
             gloss=surface.gloss,
             occlusion=lit[10],
             wet=lit[11],
@@ -193,24 +211,3 @@ def _spread(values: Tensor, seen: Tensor) -> Tensor:
     """Values (sample, channel) where seen (1, height, width), and 0 elsewhere, as a picture."""
     empty = values.new_zeros((*seen.shape, values.shape[1]))
     return torch.index_put(empty, (seen,), values)
-
-
-def _strands(anatomy: Anatomy, tress: Tensor, person: Appearance) -> Tensor:
-    """A texture (sample,) of about unit variance that runs along the hair."""
-    x, y, z = anatomy.points
-    # Over the scalp strands run away from the crown, as they are combed.
-    turn, reach = torch.atan2(x, z + 35.0), torch.hypot(x, z + 35.0)
-    long = tress[0] > 0.5
-    across = torch.where(long, tress[1], turn * (40.0 + 0.5 * reach))
-    # Brows lie nearly flat, and point away from the nose.
-    brow = torch.sigmoid(0.5 * (anatomy.brow + 8.0))
-    across = across + brow * (0.35 * x.abs() + 1.1 * y - across)
-    along = torch.where(long, tress[2], y)
-    texture = torch.zeros_like(across)
-    curl = 1 + 5 * person.curl
-    for k, (fine, slow, weight) in enumerate(_STRANDS):
-        bend = 1.7 * torch.sin(0.31 * fine * across + k) + curl * torch.sin(
-            slow * along + 0.1 * across
-        )
-        texture = texture + weight * torch.sin(fine * across + bend + person.mottle[:, k])
-    return texture

@@ -1,10 +1,22 @@
-"""Where brows, beard and moustache grow: signed distances in mm, positive inside.
+"""Where the hair of the head, brows, beard and moustache grow: signed distances in mm, inside > 0.
 
 x, y, z (vertex,): mm on the mean head, origin between the eyes.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+# The hairline on the unrolled head: degrees around it, from the forehead (0) past the temple, the
+# sideburn and the ear to the nape (180), and mm above the eyes.
+_HAIRLINE = (
+    (0.0, 65.0), (14.0, 66.0), (25.0, 66.0), (35.0, 62.0), (43.0, 54.0), (48.0, 44.0), (52.0, 32.0),
+    (56.0, 22.0), (62.0, 12.0), (68.0, 2.0), (71.0, -10.0), (73.0, -20.0), (79.0, -23.0),
+    (82.0, -12.0), (88.0, -4.0), (108.0, -6.0), (120.0, -24.0), (132.0, -48.0), (150.0, -62.0),
+    (180.0, -66.0),
+)  # fmt: skip
+_SKULL_MM = 80.0
+"""Radius of the cylinder on which the head is unrolled."""
 
 # The right half of a brow, from its inner to its outer end: x, y above the eye, half its thickness.
 _BROW = (
@@ -14,6 +26,18 @@ _BROW = (
     (39.0, 20.6, 2.1),
     (47.0, 16.0, 0.9),
 )
+
+
+def scalp(around: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Above the hairline; around in degrees."""
+    corners = np.array(_HAIRLINE)
+    arc = np.radians(corners[:, 0]) * _SKULL_MM
+    way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(arc), np.diff(corners[:, 1])))])
+    dense = np.linspace(0.0, way[-1], 600)
+    path = np.column_stack([np.interp(dense, way, arc), np.interp(dense, way, corners[:, 1])])
+    distance, _ = cKDTree(path).query(np.column_stack([np.radians(around) * _SKULL_MM, y]))
+    above = y > np.interp(around, *corners.T)
+    return np.asarray(np.where(above, distance, -distance))
 
 
 def brow(

@@ -12,19 +12,21 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     depth = _depth(anatomy, person)
     top = _ramp(anatomy.points[1], 20.0, 75.0)
     front = top * _ramp(anatomy.around, 75.0, 30.0)
-    side = 1 - top
-    thickness = person.volume[:, None] * top + person.sides[:, None] * side
+    thickness = person.sides[:, None] + (person.volume - person.sides)[:, None] * top
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
     across = (anatomy.points[0] - person.part[:, None]) / 7.0
     groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
-    thickness = thickness * (1 - 0.55 * groove)
+    # Straight hair lies in locks, curls make tufts.
+    tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person)
+    thickness = thickness * (1 - 0.55 * groove + tufts)
     # At the forehead hair rises within a few mm, at the nape it tapers.
-    rise = 13.0 + 13.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
+    rise = 11.0 + 15.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
     grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
-    beard = _ramp(anatomy.beard, 0.0, 16.0) * person.beard_length[:, None]
+    shaved = 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
+    beard = _ramp(anatomy.beard - shaved, 0.0, 16.0) * person.beard_length[:, None]
     furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
     moved = (push + lift + beard - furrow)[:, None] * anatomy.normals
     # Loose hair presses the ears to the head.
@@ -34,6 +36,16 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     return moved + torch.stack([worn, 0.0 * worn, 0.0 * worn], dim=1)
 
 
+def locks(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """How hair gathers to locks (batch, vertex), about standard normal: a person's own."""
+    phase = 2 * person.mottle
+    weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
+    curl = person.curl[:, None]
+    # One product with both textures is faster than two.
+    both = torch.cat([(1 - curl) * weights, curl * weights], dim=-1)
+    return both @ anatomy.locks
+
+
 def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """How much of the skin hair hides: (batch, vertex), to be clamped to 0..1 after interpolation.
 
@@ -41,25 +53,27 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     of the picture, and flattens below 1 where skin shines through.
     """
     depth = _depth(anatomy, person)
-    edge = 5.0 - 2.0 * person.curl[:, None]
-    depth = depth + 0.9 * anatomy.strands
-    scalp = torch.minimum(depth / edge, person.density[:, None] * torch.ones_like(depth))
-    thin = 1.6 * _crown(anatomy, person) - 0.3 + 0.12 * (anatomy.strands + anatomy.waves[1, 0])
-    scalp = torch.minimum(scalp, thin)
+    # Short hair fades out towards ears and nape.
+    edge = 5.0 + person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
+    scalp = torch.minimum(depth / edge, person.density[:, None])
+    scalp = scalp + (0.17 * person.density[:, None] - 0.06) * anatomy.strands
+    thin = 2.6 * _crown(anatomy, person) - 0.7 + 0.2 * anatomy.waves[1, 0]
+    scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
 
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
     thick = person.brow_thickness[:, None]
     arch = person.brow_arch[:, None] * torch.sin(torch.pi * anatomy.brow_along)
     inside = anatomy.brow + anatomy.brow_rise.abs() - (anatomy.brow_rise - arch).abs()
-    brow = (inside + 3.2 * (thick - 1.0)) / 2.2 + 0.25
-    brow = torch.minimum(brow, 0.92 - 0.25 * anatomy.brow_along) + 0.09 * anatomy.strands
+    brow = (inside + 3.2 * (thick - 1.0)) / 3.0 + 0.35
+    brow = torch.minimum(brow, 0.8 - 0.25 * anatomy.brow_along) + 0.16 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.
-    grown = torch.maximum(anatomy.beard / 9.0, anatomy.moustache / 4.0)
+    shaved = 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
+    cheeks = (anatomy.beard - shaved) / 15.0 + 0.12 * anatomy.waves[1, 1] - 0.1
+    grown = torch.maximum(cheeks, anatomy.moustache / 5.0 - 0.1)
     full = person.beard[:, None]
-    grain = 1 + (0.25 - 0.1 * full) * anatomy.strands
-    beard = torch.minimum(grown - 0.1, 0.85 * full * grain - 0.08)
+    beard = torch.minimum(grown, 0.9 * full - 0.08) + 0.25 * (1.2 - full) * full * anatomy.strands
     lash = 0.85 * anatomy.lash.expand_as(depth)
     covered = torch.maximum(torch.maximum(scalp, brow), torch.maximum(beard, lash))
     return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp(-2.0, 3.0)
@@ -72,12 +86,9 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0))
     change = person.brow_colour - person.hair_colour
     colour = person.hair_colour[..., None] + on_face * change[..., None]
-    # Locks: slow waves around the crown, so that a head of hair is not one flat tone.
-    turn = torch.atan2(anatomy.points[0], anatomy.points[2] + 35.0)
-    wave = torch.sin(13.0 * turn + person.mottle[:, :1]) + torch.sin(
-        29.0 * turn + 0.05 * anatomy.points[1] + person.mottle[:, 1:2]
-    )
-    return colour * (1 + 0.10 * wave[:, None]) * (1 + 0.26 * anatomy.strands)
+    # So that a head of hair is not one flat tone.
+    tone = (1 + 0.12 * locks(anatomy, person)) * (1 + 0.26 * anatomy.strands)
+    return colour * tone[:, None]
 
 
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:

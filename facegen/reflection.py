@@ -15,10 +15,13 @@ from facegen.raster.jit import kernel, parallel_kernel, prange, stand_in
 
 Floats = NDArray[np.float32]
 
-_WRAP = 0.16
+_WRAP = 0.22
 """Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
 
-_SPECULAR, _SHININESS = 0.055, 14
+_BLEED = 0.36
+"""How much less far what skin reflects less, green and blue, creeps than red does."""
+
+_ROUGH, _SMOOTH, _SHININESS, _SHARPER = 0.040, 0.035, 12, 4
 _WET_SPECULAR, _WET_SHININESS = 0.9, 160
 _HAIR_SPECULAR, _HAIR_SHININESS = 0.20, 60
 
@@ -46,13 +49,24 @@ def from_around(up: Tensor, front: Tensor, sky: float, ground: float, fill: floa
 def skin_shine(cosine: Tensor, key: Tensor, gloss: Tensor, wet: Tensor) -> Tensor:
     """Blinn-Phong reflection, by the cosine of the normal and the half vector."""
     highlight = within(cosine, 1e-4, 1.0)
-    dry = _SPECULAR * gloss * highlight**_SHININESS
-    return (dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)) * (key / (0.2 + key))
+    rough = highlight**_SHININESS
+    dry = gloss * (_ROUGH * rough + _SMOOTH * rough**_SHARPER) * (key / (0.2 + key))
+    # Eyes mirror the light where the lids' soft shadow dims it, too.
+    return dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)
 
 
-def lit_skin(albedo: Tensor, light: Tensor, shine: Tensor) -> Tensor:
-    """Linear light from skin, a channel at a time."""
-    return albedo * light + shine
+def bled(key: Tensor, share: Tensor) -> Tensor:
+    """Of the key light that falls on skin, what lit_skin takes from all but red.
+
+    share: of the light's full strength, 0..1. Most is taken where it is half: at the terminator and
+    along the edges of shadows, light comes out that has gone a long way through the skin.
+    """
+    return _BLEED * key * (1 - share)
+
+
+def lit_skin(albedo: Tensor, red: Tensor, light: Tensor, taken: Tensor, shine: Tensor) -> Tensor:
+    """Linear light from skin, a channel at a time; red: the albedo in the red channel."""
+    return albedo * light - taken * (red - albedo) + shine
 
 
 def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
@@ -77,6 +91,7 @@ stand_in(root, lambda value: lambda value: np.sqrt(value))
 _from_key, _from_around = kernel(from_key), kernel(from_around)
 _skin_shine, _hair_shine = kernel(skin_shine), kernel(hair_shine)
 _lit_skin, _lit_hair, _display = kernel(lit_skin), kernel(lit_hair), kernel(display)
+_bled = kernel(bled)
 
 
 class Planes(NamedTuple):
@@ -119,10 +134,12 @@ def _shade_image(
     occlusion, wet = planes.occlusion, planes.wet
     vertices, channels = len(occlusion), len(layers[0]) // 2
     exposure, gloss = scene[6], scene[7]
-    key, around, light, shine, cosine, picture = np.empty((6, vertices), dtype=np.float32)
+    key, around, light, shine, cosine, picture, taken = np.empty((7, vertices), dtype=np.float32)
     _dot(normals, scene[:3], cosine)
     for v in range(vertices):
-        key[v] = lights[0] * _from_key(cosine[v]) * visible[v] * exposure
+        share = _from_key(cosine[v]) * visible[v]
+        key[v] = lights[0] * exposure * share
+        taken[v] = _bled(key[v], share)
     up, front = normals[1], normals[2]
     for v in range(vertices):
         around[v] = _from_around(up[v], front[v], lights[1], lights[2], lights[3]) * exposure
@@ -145,7 +162,8 @@ def _shade_image(
             below, above = skin[channel], hair[channel]
             if layer == 0:
                 for v in range(vertices):
-                    picture[v] += weight * _display(_lit_skin(below[v], light[v], shine[v]))
+                    lit = _lit_skin(below[v], skin[0, v], light[v], taken[v], shine[v])
+                    picture[v] += weight * _display(lit)
             else:
                 for v in range(vertices):
                     picture[v] += weight * _display(_lit_hair(above[v], light[v], shine[v]))

@@ -91,7 +91,10 @@ class Renderer:
 
     @cached_property
     def painter(self) -> Painter:
-        return Painter(self._anatomy, self._hair.combed)
+        settings = self.settings
+        shown = 2 * float(settings.camera.half_height)
+        spacing = shown / (settings.size * settings.samples_per_axis)
+        return Painter(self._anatomy, self._hair.combed, spacing)
 
     @cached_property
     def _mesh(self) -> Topology:

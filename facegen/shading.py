@@ -15,6 +15,7 @@ from torch import Tensor
 from facegen import reflection
 from facegen.harmonics import reflected
 from facegen.reflection import (
+    bled,
     display,
     from_around,
     from_key,
@@ -90,8 +91,9 @@ def shade(
     if plain and not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
         return _shade_compiled(surface, light, visible, opened, lights, colour)
     normals, opened = surface.normals, opened[:, None]
-    key = lights.key * from_key(_dot(normals, light)) * opened
-    key = key if visible is None else key * visible
+    share = from_key(_dot(normals, light))
+    share = share if visible is None else share * visible
+    key = lights.key * opened * share
     if environment is None:
         around = from_around(normals[:, 1], normals[:, 2], lights.sky, lights.ground, lights.fill)
         around = around[:, None]
@@ -100,7 +102,8 @@ def shade(
     around = surface.occlusion * around * opened[:, None]
     received, half = key[:, None] + around, _halfway(light)
     shine = skin_shine(_dot(normals, half), key, surface.gloss[:, None], surface.wet)
-    skin = display(lit_skin(surface.skin, received, shine[:, None]))
+    taken = bled(key, share)[:, None]
+    skin = display(lit_skin(surface.skin, surface.skin[:, :1], received, taken, shine[:, None]))
     # A strand shines where its tangent is across the half vector.
     shine = hair_shine(_dot(surface.strand, half), key, around.mean(dim=1))
     hair = display(lit_hair(surface.hair, received, shine[:, None]))

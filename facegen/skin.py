@@ -13,25 +13,29 @@ from facegen.appearance import Appearance
 _BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
 _HAEMOGLOBIN = (0.18, 1.00, 0.80)
-_SCLERA = (0.66, 0.62, 0.59)
+_SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
 _TEETH = (0.80, 0.72, 0.60)
 
 
-def paint(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Linear reflectance (batch, 3, vertex) of skin, eyes and clothes, 0..1, without hair."""
+def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
+    """Linear reflectance (batch, 3, vertex) of skin, eyes and clothes, 0..1, without hair.
+
+    hem: mm over which skin turns into cloth: no fewer than lie between vertices.
+    """
     melanin, haemoglobin = _pigments(anatomy, person)
     density = melanin[:, None] * _rgb(_MELANIN) + haemoglobin[:, None] * _rgb(_HAEMOGLOBIN)
     colour = _rgb(_BASE) * torch.exp(-density)
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
     colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
-    depth = anatomy.cloth + person.collar[:, None]
+    front = torch.exp(-((anatomy.points[0] / 34.0) ** 2)) * _ramp(anatomy.points[2], -40.0, 40.0)
+    depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * front
     # A collar's rim is sewn double: a seam runs below it.
     seam = 1 - 0.22 * torch.exp(-(((depth - 9.0) / 1.6) ** 2))
     cloth = person.cloth[..., None] * seam[:, None]
-    return _mix(colour, cloth, (0.25 * depth + 0.5).clamp(0, 1)[:, None])
+    return _mix(colour, cloth, (depth / hem + 0.5).clamp(0, 1)[:, None])
 
 
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
@@ -48,6 +52,7 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     melanin = melanin + 0.30 * spots * freckled * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
+    melanin = melanin + 0.8 * anatomy.nostril
     offset = anatomy.points[:2] - person.mole[..., None]
     mole = torch.exp(-(offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
     melanin = melanin + 0.6 * mole
@@ -56,9 +61,9 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
         0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
     haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.14 * anatomy.lid
-    lips = ((anatomy.lips - 0.25) / 0.6).clamp(0, 1)
-    haemoglobin = haemoglobin + lips * (0.12 + person.lips[:, None])
-    melanin = melanin + lips * 0.13 + 0.09 * old * fair * anatomy.wrinkle
+    lips = ((anatomy.lips - 0.15) / 0.75).clamp(0, 1)
+    haemoglobin = haemoglobin + lips * (0.15 + person.lips[:, None])
+    melanin = melanin - 0.03 * lips + 0.09 * old * fair * anatomy.wrinkle
     # Where melanin takes the light, there is little left for blood to tint.
     haemoglobin = haemoglobin * (1 - 0.45 * person.melanin[:, None].clamp(0, 1))
     return melanin, haemoglobin
@@ -67,19 +72,29 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
 def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Reflectance (batch, 3, vertex) of the eyeballs by the angle from the line of sight."""
     angle = anatomy.eye_angle
-    spoke = 1 + 0.16 * torch.sin(0.9 * angle) + 0.25 * ((angle - 14.0) / 10.0)
-    iris = person.iris[..., None] * spoke.clamp(0.5, 1.6)
-    eye = torch.where(angle < 8.7, _rgb(_PUPIL), iris)
-    limbus = 0.35 * person.iris[..., None]
-    eye = torch.where(angle > 21.5, limbus, eye)
-    pink = ((angle - 32.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.20, 0.20))
-    return torch.where(angle > 23.3, _rgb(_SCLERA) - pink, eye)
+    # An iris is brightest around the pupil and dark at its rim.
+    spoke = 1 + 0.30 * anatomy.strands + 0.10 * torch.sin(0.9 * angle) - 0.022 * (angle - 15.0)
+    ring = _ramp(angle, 8.2, 9.2) * (1 - _ramp(angle, 22.0, 24.0))
+    rim = 1 - 0.65 * _ramp(angle, 19.5, 22.6)
+    pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.22, 0.22))
+    white = (_rgb(_SCLERA) - pink) * _ramp(angle, 22.0, 24.0)
+    around = white + _rgb(_PUPIL) * (1 - _ramp(angle, 22.0, 24.0))
+    # The upper lid and its lashes keep the light off the ball below them.
+    shade = (
+        1 - 0.6 * _ramp(anatomy.points[1], -0.5, 4.0) - 0.2 * _ramp(anatomy.points[1], -4.0, -7.0)
+    )
+    return shade * (around + ring * rim * spoke.clamp(0.3, 1.8) * person.iris[..., None])
 
 
 def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
     """Blotches (batch, vertex), about standard normal: waves (wave, vertex) mixed by phases."""
     weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
     return weights @ waves
+
+
+def _ramp(value: Tensor, start: float, stop: float) -> Tensor:
+    t = ((value - start) / (stop - start)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _rgb(values: tuple[float, float, float]) -> Tensor:

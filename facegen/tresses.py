@@ -143,7 +143,7 @@ class Hairdresser:
         """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
         part = (person.part / 26.0)[:, None, None, None]
         crown = self._crown[0] + part * self._crown[1] + part**2 * self._crown[2]
-        tip = person.tip[:, None] + 3.5 * self._locks(person, 1)[:, 0]
+        tip = person.tip[:, None] + 2.0 * self._locks(person, 1)[:, 0]
         base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
         away = base - self._centre
         fall = (torch.arange(_ROWS) - CROWN_ROWS + 1.0).clamp(min=0)[:, None] / _FALL_ROWS

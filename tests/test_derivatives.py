@@ -32,7 +32,7 @@ class Problem:
         )
         for identity in (person, other):
             identity[len(head.basis) + APPEARANCE.index("hair_length")] = -2.0
-        self.at = torch.cat([torch.tensor([25.0, 6.0, 35.0]), person])
+        self.at = torch.cat([torch.tensor([25.0, 6.0, -30.0]), person])
         with torch.no_grad():
             there = torch.cat([torch.tensor([45.0, -18.0, 20.0]), other])
             self._target = self._picture(there, 24)
@@ -60,7 +60,7 @@ def gradient(problem):
 @pytest.mark.parametrize(("column", "step"), list(enumerate((1.5, 1.5, 2.0))), ids=LABELS)
 def test_gradients_of_pose_and_light(problem, gradient, column, step) -> None:
     axis = torch.eye(len(problem.at))[column]
-    # Measured: 4.1, 0.3 and 0.1 %: less of an edge that another surface makes by intersection.
+    # Measured: 0.2, 0.9 and 0.3 %: less of an edge that another surface makes by intersection.
     assert float(gradient[column]) == pytest.approx(
         derivative(problem.loss, problem.at, axis, step), rel=0.05
     )

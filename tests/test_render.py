@@ -200,7 +200,8 @@ def test_gradient_of_pose_and_light(head, problem, column) -> None:
     expected = difference_quotient(
         lambda a: smooth_loss(renderer, people, a, weights), angles.detach(), axis, 0.5
     )
-    assert gradient[column] == pytest.approx(float(expected), rel=0.05)
+    # Some of them all but cancel: the whole gradient's length is about 0.2.
+    assert gradient[column] == pytest.approx(float(expected), rel=0.05, abs=0.002)
 
 
 @pytest.mark.parametrize("what", ["vertices", "skin"])

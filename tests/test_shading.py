@@ -68,3 +68,23 @@ def test_gradients_by_finite_differences() -> None:
         return shade(whole, light, None, exposure(light), Lights(), colour=True)
 
     assert gradcheck(shaded, (light.requires_grad_(), *planes), fast_mode=True)
+
+
+def test_skin_is_reddest_where_the_light_ends_and_cloth_is_not() -> None:
+    """Of surfaces that turn away from a light from the right: skin, and cloth of the same gray."""
+    turned = torch.deg2rad(torch.linspace(0, 85, 18))
+    normals = torch.stack([turned.cos(), torch.zeros(18), turned.sin()])[None]
+    base = surface_of(1, 1, vertices=18)
+    light = direction(torch.tensor([90.0]), torch.tensor([0.0]))
+
+    def ratio(red: float, green: float) -> Tensor:
+        albedo = torch.tensor([red, green, green])[:, None].expand(3, 18)[None]
+        surface = dataclasses.replace(
+            base, normals=normals, skin=albedo, gloss=torch.zeros(1), wet=torch.zeros(18)
+        )
+        shown = shade(surface, light, None, torch.ones(1), Lights(), colour=True)[0]
+        return (shown[:, 0] / shown[:, 1]) ** 2
+
+    skin, cloth = ratio(0.6, 0.4), ratio(0.5, 0.5)
+    assert skin[:9].diff().min() > 0 and skin.max() > 1.06 * skin[0]
+    torch.testing.assert_close(cloth, torch.ones(18))

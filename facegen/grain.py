@@ -1,0 +1,80 @@
+"""What is finer than a mesh: strands of hair, pores, the lines of lips.
+
+Whatever a picture's samples are too coarse for is left out, so that nothing turns to moire.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import CROWN, Anatomy
+from facegen.appearance import Appearance
+from facegen.noise import noise
+
+_LOCKS = ((6.5, 0.55), (2.4, 0.6), (1.1, 0.7), (0.5, 0.6), (0.22, 0.5))
+"""Widths of what strands gather to, mm, and weights."""
+_VARIANCE = sum(weight**2 for _, weight in _LOCKS)
+
+_EYE_MM = 28.0
+"""How far from the midline an eye looks out."""
+
+_PORES = ((1.5, 0.4), (0.8, 0.7), (0.45, 0.6))
+"""Widths of the skin's unevenness, mm, and weights."""
+
+
+def strands(anatomy: Anatomy, combed: Tensor, person: Appearance, spacing: float) -> Tensor:
+    """A texture (sample,) of about unit variance that runs along the hair of one person.
+
+    combed (3, sample): 1 on long hair's own sheet, and mm across and along its strands.
+    spacing: mm between samples.
+    """
+    x, y, z = anatomy.points
+    # Over the scalp strands run away from the crown, as they are combed.
+    away = anatomy.points - torch.tensor(CROWN)[:, None]
+    across, along = 85.0 * torch.atan2(x, z - CROWN[2]), away.norm(dim=0)
+    on_sheet = combed[0] > 0.5
+    across, along = (
+        torch.where(on_sheet, own, scalp)
+        for own, scalp in ((combed[1], across), (combed[2], along))
+    )
+    # Brows rise at the nose and lie down outwards; beards are short and wayward.
+    brow = torch.sigmoid(2.0 * (anatomy.brow + 3.0))
+    lean = torch.deg2rad(70.0 - 80.0 * anatomy.brow_along)
+    flat = x.abs() * lean.cos() + y * lean.sin()
+    across = across + brow * (y * lean.cos() - x.abs() * lean.sin() - across)
+    along = along + brow * (flat - along)
+    bearded = torch.sigmoid(torch.maximum(anatomy.beard, anatomy.moustache)) * ~on_sheet
+    facial = torch.maximum(brow, bearded)
+    # Irises are streaked from the pupil outwards.
+    eye = 1 - anatomy.is_skin
+    across = across + eye * (4.0 * torch.atan2(y, x.abs() - _EYE_MM) - across)
+    along = along + eye * (0.3 * anatomy.eye_angle - along)
+    # Locks wander, and the more so the more they curl.
+    drift = noise(torch.stack([across / 24.0, along / 45.0]) + person.mottle[0, :2, None], 20)
+    across = across + (1 + 2 * person.curl) * (1 - brow) * (1 - eye) * drift
+    texture: Tensor = torch.zeros_like(across)
+    for kind, (width, weight) in enumerate(_LOCKS):
+        if (seen := _seen(width, spacing)) > 0:
+            straight = 18.0 + 8.0 * width - facial * (14.0 + 6.0 * width)
+            length = straight + person.curl * (1.5 * width - straight)
+            lock = torch.stack([across / width, along / length]) + person.mottle[0, 0]
+            texture = texture + seen * weight * noise(lock, kind)
+    return texture / math.sqrt(_VARIANCE)
+
+
+def pores(points: Tensor, spacing: float) -> Tensor:
+    """Three textures (3, sample) of up to unit variance at points (3, sample) of the skin, mm."""
+    textures = [torch.zeros_like(points[0]) for _ in range(3)]
+    for width, weight in _PORES:
+        if (seen := _seen(width, spacing)) > 0:
+            textures = [
+                texture + seen * weight * noise(points / width, 30 + kind)
+                for kind, texture in enumerate(textures)
+            ]
+    return torch.stack(textures)
+
+
+def _seen(width: float, spacing: float) -> float:
+    """How much of a texture, 0..1, is left of features so wide when samples are so far apart."""
+    return min(max(width / (1.2 * spacing) - 0.5, 0.0), 1.0)
