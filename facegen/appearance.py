@@ -109,7 +109,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     )
     grey = _step(years + 9.0 * z["grey"], 50.0, 74.0) * 0.92
     white = torch.tensor([0.40, 0.39, 0.37]).to(grey)
-    bald = torch.sigmoid(2.2 * (z["baldness"] + 1.1 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
+    bald = torch.sigmoid(2.2 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
     shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
     lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])

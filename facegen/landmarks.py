@@ -42,6 +42,8 @@ _MOUTH_CORNER = (21.5, -61.4, 80.5)
 _UPPER_RIM, _UPPER_RIM_MIDDLE = (10.8, -61.3, 88.1), (0.0, -61.8, 89.9)
 _LOWER_RIM, _LOWER_RIM_MIDDLE = (10.8, -62.7, 86.4), (0.0, -62.9, 89.5)
 
+_DARK = 0.05
+
 _NEAREST = 24
 """Faces whose centres are the nearest to a place, among which is the one it lies on."""
 
@@ -84,14 +86,19 @@ class Landmarks:
 
 
 def find(
-    canonical: NDArray[np.float32], faces: NDArray[np.int32], is_skin: NDArray[np.bool_]
+    canonical: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    is_skin: NDArray[np.bool_],
+    sky: NDArray[np.float32],
 ) -> Landmarks:
     """The landmarks of a model whose vertices lie at canonical (vertex, 3) on the default head.
 
     For the default head itself these are its mean shape. Landmarks lie on the nearest face all of
-    whose vertices are skin, never on an eyeball.
+    whose vertices are skin, never on an eyeball, and some of which the sky (vertex,), 0..1, is seen
+    from: just behind lips and nostrils lie those of mouth and nose.
     """
-    places, skin = _places(), faces[is_skin[faces].all(axis=1)]
+    places = _places()
+    skin = faces[is_skin[faces].all(axis=1) & (sky[faces].max(axis=1) > _DARK)]
     triangles = canonical[skin].astype(np.float64)
     _, near = cKDTree(triangles.mean(axis=1)).query(places, k=min(_NEAREST, len(skin)))
     near = near.reshape(LANDMARKS, -1)

@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 _WRAP = 0.22
 """Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
 
-_BLEED = 0.36
+_BLEED = 0.6
 """How much less far what skin reflects less, green and blue, creeps than red does."""
 
 _ROUGH, _SMOOTH, _SHININESS, _SHARPER = 0.040, 0.035, 12, 4
@@ -65,8 +65,11 @@ def bled(key: Tensor, share: Tensor) -> Tensor:
 
 
 def lit_skin(albedo: Tensor, red: Tensor, light: Tensor, taken: Tensor, shine: Tensor) -> Tensor:
-    """Linear light from skin, a channel at a time; red: the albedo in the red channel."""
-    return albedo * light - taken * (red - albedo) + shine
+    """Linear light from skin, a channel at a time; red: the albedo in the red channel.
+
+    Light does not get far in dark skin, nor in what is gray.
+    """
+    return albedo * light - taken * red * (red - albedo) + shine
 
 
 def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:

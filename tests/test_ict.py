@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from facegen.errors import UserError
 from facegen.morphable import MorphableModel, load
 from facegen.morphable.formats import read
 from facegen.morphable.loaders.ict import recognise
+from facegen.render import Renderer, RenderSettings
+from facegen.truth import GroundTruth
 
 NEUTRAL = "generic_neutral_mesh.obj"
 DATA = Path(os.environ.get("FACEGEN_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -67,6 +70,14 @@ def test_frame_and_winding(few: Path) -> None:
     outward = np.cross(b - a, c - a)
     away = (a + b + c) / 3 - np.array([0.0, 0.0, -20.0])
     assert ((outward * away).sum(axis=1) > 0).mean() > 0.8, "counter-clockwise from outside"
+
+
+def test_brows_nose_eyes_and_lips_are_marked_where_they_are_seen(few: Path) -> None:
+    """And not on the surfaces of mouth and nose just behind them."""
+    renderer = Renderer(load(few.parent), RenderSettings(size=64))
+    people = renderer.people(torch.zeros(1, renderer.model.identity_size))
+    truth = GroundTruth(renderer)(people, renderer.view(torch.zeros(1, 3)))
+    assert truth.landmarks_visible[0, 17:].all()
 
 
 def test_a_changed_file_is_read_again(few: Path, tmp_path: Path) -> None:
