@@ -42,7 +42,7 @@ _MOUTH_CORNER = (21.5, -61.4, 80.5)
 _UPPER_RIM, _UPPER_RIM_MIDDLE = (10.8, -61.3, 88.1), (0.0, -61.8, 89.9)
 _LOWER_RIM, _LOWER_RIM_MIDDLE = (10.8, -62.7, 86.4), (0.0, -62.9, 89.5)
 
-_DARK = 0.05
+_DARK = 0.2
 
 _NEAREST = 24
 """Faces whose centres are the nearest to a place, among which is the one it lies on."""
@@ -88,17 +88,18 @@ class Landmarks:
 def find(
     canonical: NDArray[np.float32],
     faces: NDArray[np.int32],
-    is_skin: NDArray[np.bool_],
+    is_outside: NDArray[np.bool_],
     sky: NDArray[np.float32],
 ) -> Landmarks:
     """The landmarks of a model whose vertices lie at canonical (vertex, 3) on the default head.
 
-    For the default head itself these are its mean shape. Landmarks lie on the nearest face all of
-    whose vertices are skin, never on an eyeball, and some of which the sky (vertex,), 0..1, is seen
-    from: just behind lips and nostrils lie those of mouth and nose.
+    For the default head itself these are its mean shape. is_outside (vertex,): not on eyeballs, nor
+    in the mouth. sky (vertex,): how much of it is seen from there, 0..1. Landmarks lie on the
+    nearest faces outside, from some corner of which sky is seen: just behind lips and nostrils lie
+    the insides of mouth and nose.
     """
     places = _places()
-    skin = faces[is_skin[faces].all(axis=1) & (sky[faces].max(axis=1) > _DARK)]
+    skin = faces[is_outside[faces].all(axis=1) & (sky[faces].max(axis=1) > _DARK)]
     triangles = canonical[skin].astype(np.float64)
     _, near = cKDTree(triangles.mean(axis=1)).query(places, k=min(_NEAREST, len(skin)))
     near = near.reshape(LANDMARKS, -1)

@@ -69,10 +69,12 @@ class GroundTruth:
         self._renderer = renderer
         model, anatomy = renderer.model, renderer.anatomy
         canonical = model.mean if model.canonical is None else model.canonical
-        is_skin, sky = (
-            plane[: len(canonical)].numpy() for plane in (anatomy.is_skin, anatomy.occlusion)
+        is_skin, mouth, sky = (
+            plane[: len(canonical)].numpy()
+            for plane in (anatomy.is_skin, anatomy.mouth, anatomy.occlusion)
         )
-        self._landmarks = landmarks.find(canonical, model.faces, is_skin > 0.5, sky)
+        is_outside = (is_skin > 0.5) & (mouth < 0.5)
+        self._landmarks = landmarks.find(canonical, model.faces, is_outside, sky)
         self._fields = _fields(anatomy)
 
     def landmarks(self, people: People, view: View, size: int) -> Tensor:
