@@ -25,7 +25,7 @@ TRUTH = (20.0, 5.0, 30.0)
 
 @pytest.fixture(scope="module")
 def person(head):
-    return draw_identity(head.identity_size, 0, "test", 11)
+    return draw_identity(head.identity_size, 0, "test", 16)
 
 
 @pytest.fixture(scope="module")
