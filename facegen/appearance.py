@@ -125,7 +125,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
     # Under a sheet of hair, or pulled back, the scalp's own lies flat.
     flat = 1 - long
-    fringe = (1 - bald) * (1 - shaven) * (1 - curl) * _step(z["fringe"] - 0.9 * male, 0.55, 0.9)
+    fringe = (1 - bald) * (1 - shaven) * (1 - curl) * _step(z["fringe"] - 0.9 * male, 0.2, 0.5)
 
     beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
     blue = european * _step(dark_hair, 0.95, 0.25)
