@@ -38,8 +38,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def locks(anatomy: Anatomy, person: Appearance) -> Tensor:
     """How hair gathers to locks (batch, vertex), about standard normal: a person's own."""
-    phase = 2 * person.mottle
-    weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
+    weights = torch.cat([person.mottle.cos(), person.mottle.sin()], dim=-1)
     curl = person.curl[:, None]
     # One product with both textures is faster than two.
     both = torch.cat([(1 - curl) * weights, curl * weights], dim=-1)
