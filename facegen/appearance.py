@@ -109,7 +109,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     )
     grey = _step(years + 9.0 * z["grey"], 50.0, 74.0) * 0.92
     white = torch.tensor([0.40, 0.39, 0.37]).to(grey)
-    bald = torch.sigmoid(2.2 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
+    bald = torch.sigmoid(4.0 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
     shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
     lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])
@@ -127,6 +127,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     flat = 1 - long
     fringe = (1 - bald) * (1 - shaven) * (1 - curl) * _step(z["fringe"] - 0.9 * male, 0.2, 0.5)
 
+    receded = 5.0 * torch.nn.functional.softplus(z["recession"])
     beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
     blue = european * _step(dark_hair, 0.95, 0.25)
     return Appearance(
@@ -152,7 +153,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         tie_height=_softstep(z["hair_lift"]),
         # Short hairs soften the edge of a sheet of long ones.
         hairline=3.5 * z["hairline"] + 3.0 * (1 - young) - 5.0 * long,
-        recession=male * (3.0 + 5.0 * torch.nn.functional.softplus(z["recession"]) * (1.4 - young)),
+        recession=9.0 * male * torch.tanh(receded * (1.4 - young) / 9.0 + 0.3),
         density=2 - 1.6 * shaven,
         crown=1 - bald,
         fade=2.0 + 12.0 * male * flat * (1 - broad),

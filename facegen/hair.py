@@ -25,8 +25,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
-    shaved = 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
-    beard = _ramp(anatomy.beard - shaved, 0.0, 16.0) * person.beard_length[:, None]
+    beard = _ramp(_beard(anatomy, person), 0.0, 16.0) * person.beard_length[:, None]
     furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
     moved = (push + lift + beard - furrow)[:, None] * anatomy.normals
     # Loose hair presses the ears to the head.
@@ -53,10 +52,10 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """
     depth = _depth(anatomy, person)
     # Short hair fades out towards ears and nape.
-    edge = 5.0 + person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
-    scalp = torch.minimum(depth / edge, person.density[:, None])
+    edge = 10.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
+    scalp = person.density[:, None] * (depth / edge).clamp(max=1)
     scalp = scalp + (0.17 * person.density[:, None] - 0.06) * anatomy.strands
-    thin = 2.6 * _crown(anatomy, person) - 0.7 + 0.2 * anatomy.waves[1, 0]
+    thin = 4.0 * _crown(anatomy, person) - 0.6 + 0.08 * anatomy.waves[1, 0]
     scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
 
@@ -68,8 +67,7 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     brow = torch.minimum(brow, 0.8 - 0.25 * anatomy.brow_along) + 0.16 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.
-    shaved = 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
-    cheeks = (anatomy.beard - shaved) / 15.0 + 0.12 * anatomy.waves[1, 1] - 0.1
+    cheeks = _beard(anatomy, person) / 15.0 + 0.12 * anatomy.waves[1, 1] - 0.1
     grown = torch.maximum(cheeks, anatomy.moustache / 5.0 - 0.1)
     full = person.beard[:, None]
     beard = torch.minimum(grown, 0.9 * full - 0.08) + 0.25 * (1.2 - full) * full * anatomy.strands
@@ -85,8 +83,9 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0))
     change = person.brow_colour - person.hair_colour
     colour = person.hair_colour[..., None] + on_face * change[..., None]
-    # So that a head of hair is not one flat tone.
-    tone = (1 + 0.12 * locks(anatomy, person)) * (1 + 0.26 * anatomy.strands)
+    # A head of hair is not one flat tone, and little light gets down to its edges.
+    edge = 1 - 0.3 * torch.exp(-(((anatomy.scalp - 2.0) / 13.0) ** 2))
+    tone = edge * (1 + 0.16 * locks(anatomy, person)) * (1 + 0.26 * anatomy.strands)
     return colour * tone[:, None]
 
 
@@ -98,11 +97,16 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     recession = person.recession[:, None]
     return (
         anatomy.scalp
-        - person.hairline[:, None] * frontal
+        - (person.hairline + 38.0 * (1 - person.crown))[:, None] * frontal
         + person.fringe[:, None] * _ramp(anatomy.around, 62.0, 34.0)
         - 2.2 * recession * temple
         + 0.35 * recession * peak
     )
+
+
+def _beard(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Signed distance (batch, vertex) in mm into this person's own beard."""
+    return anatomy.beard - 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
 
 
 def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:

@@ -83,7 +83,9 @@ def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
     shade = (
         1 - 0.6 * _ramp(anatomy.points[1], -0.5, 4.0) - 0.2 * _ramp(anatomy.points[1], -4.0, -7.0)
     )
-    return shade * (around + ring * rim * spoke.clamp(0.3, 1.8) * person.iris[..., None])
+    iris = ring * rim * spoke.clamp(0.3, 1.8) * person.iris[..., None]
+    # Dark skin goes with less white eyes.
+    return shade * (around * (1 - 0.3 * person.melanin[:, None, None]) + iris)
 
 
 def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
