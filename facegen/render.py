@@ -166,8 +166,7 @@ class Renderer:
 
         People may be a batch of one, then all pictures show the same person; so may everything in
         the view but the light, then it is rasterized once. Differentiable with respect to all of
-        both, silhouettes included. The cast shadow moves with light and pose; the
-        shape's own part in where it falls is left out.
+        both, silhouettes and the edges of cast shadows included.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
@@ -175,7 +174,7 @@ class Renderer:
         light = direction(view.light_azimuth, view.light_elevation)
         visible = None
         if settings.shadows:
-            visible = moving_visibility(vertices, normals, self.faces, light, turn)
+            visible = moving_visibility(vertices, normals, self.faces, light, self._mesh)
         surface = Surface(
             normals=normals,
             strand=turned(turn, self._anatomy.strand[None]),
@@ -208,17 +207,22 @@ class Renderer:
         fragments = fragments.expand(len(layers))
         screen = screen.expand(len(layers), -1, -1)
         shown = mix(interpolate(layers, screen, self.faces, fragments))
-        return self._finish(shown, screen, fragments, background)
+        return self._finish(shown, screen, fragments, background, layers.detach())
 
     def _finish(
-        self, shown: Tensor, screen: Tensor, fragments: Fragments, background: Tensor
+        self,
+        shown: Tensor,
+        screen: Tensor,
+        fragments: Fragments,
+        background: Tensor,
+        layers: Tensor | None = None,
     ) -> Tensor:
         """Pixels of what the samples show (batch, height, width, channel)."""
         background = background[:, None, None]
         pixels = resolve(shown, fragments, background, self.settings.samples_per_axis)
         if not screen.requires_grad:
             return pixels
-        return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments)
+        return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments, layers)
 
     def images(
         self,

@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster import plain, rasterize
+from facegen import penumbra
+from facegen.raster import Topology, plain, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
 
 Floats = NDArray[np.float32]
@@ -18,8 +19,6 @@ _ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
 """Where the map sees the origin of the camera's frame."""
 BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
-_STEP = 0.05
-"""Radians that the light is moved either way for its derivative: a shadow moves by its edge."""
 _AWAY = 0.3
 """The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
 
@@ -33,13 +32,13 @@ def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tens
     """
     points, facing = vertices.detach(), normals.detach()
     if points.device.type != "cpu":
-        seen, look = from_light(points, light)
+        seen, look = from_light(points, light.detach())
         depth = rasterize(seen.float().contiguous(), faces, SAMPLES, SAMPLES).depth
         return plain.visibility(seen + BIAS_MM * (look @ facing).mT, depth)
     points, facing = points.float().contiguous(), facing.float().contiguous()
     seen = points.new_empty(len(light), points.shape[2], 3)
     share = points.new_empty(len(light), points.shape[2])
-    axes = _axes(light).float().contiguous().numpy()
+    axes = _axes(light.detach()).float().contiguous().numpy()
     _place(axes, points.numpy(), seen.numpy())
     depth = rasterize(seen, faces, SAMPLES, SAMPLES).depth
     _filter(axes, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
@@ -47,54 +46,40 @@ def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tens
 
 
 def moving_visibility(
-    vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, turn: Tensor
+    vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, mesh: Topology
 ) -> Tensor:
-    """What key_visibility says, with gradients to light and to turn (batch or 1, 3, 3).
+    """What key_visibility says, with gradients to vertices, normals and light; mesh: of the faces.
 
-    turn takes the head's frame to the camera's: shadows move when one turns against the other. That
-    they move with the shape, too, is left out.
+    They are those of the places of the shadows' edges; see facegen.penumbra.
     """
-    in_head = (turn.mT @ light[..., None])[..., 0]
     share: Tensor = _Visibility.apply(  # type: ignore[no-untyped-call]
-        in_head, turn.detach(), light.detach(), vertices.detach(), normals.detach(), faces
+        vertices, normals, faces, light, mesh
     )
     return share
 
 
 class _Visibility(torch.autograd.Function):
-    """Depends on where the head finds the light, in_head (batch, 3), and on nothing else."""
-
     @staticmethod
     def forward(
-        ctx: Any,
-        in_head: Tensor,
-        turn: Tensor,
-        light: Tensor,
-        vertices: Tensor,
-        normals: Tensor,
-        faces: Tensor,
+        ctx: Any, vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, mesh: Topology
     ) -> Tensor:
-        ctx.save_for_backward(turn, light, vertices, normals, faces)
+        ctx.mesh = mesh
+        ctx.save_for_backward(vertices, normals, light)
         return key_visibility(vertices, normals, faces, light)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_share: Tensor) -> tuple[Tensor | None, ...]:
-        turn, light, vertices, normals, faces = ctx.saved_tensors
-        by_light = torch.zeros_like(light)
-        # A map before and one after the light, along each of two directions across it.
-        right, down = _axes(light)[:, :2].unbind(1)
-        for across in (right, down):
-            step = _STEP * torch.nn.functional.normalize(across, dim=-1)
-            ahead, behind = (
-                key_visibility(
-                    vertices, normals, faces, torch.nn.functional.normalize(light + way, dim=-1)
-                )
-                for way in (step, -step)
-            )
-            slope = (by_share * (ahead - behind)).sum(dim=1, keepdim=True) / (2 * _STEP)
-            by_light = by_light + slope * step / _STEP
-        return (turn.mT @ by_light[..., None])[..., 0], None, None, None, None, None
+        # Edges are followed on the CPU, wherever the picture was made.
+        inputs = [saved.detach().cpu().float().requires_grad_() for saved in ctx.saved_tensors]
+        vertices, normals, light = inputs
+        with torch.enable_grad():
+            seen, look = from_light(vertices, light)
+            receivers = seen + BIAS_MM * (look @ normals).mT
+        moved = penumbra.backward(seen, receivers, ctx.mesh, by_share.cpu().float(), SAMPLES)
+        gradients = torch.autograd.grad((seen, receivers), inputs, moved)
+        by_vertices, by_normals, by_light = (one.to(by_share) for one in gradients)
+        return by_vertices, by_normals, None, by_light, None
 
 
 def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +93,6 @@ def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
 
 def _axes(light: Tensor) -> Tensor:
     """Matrices (batch, 3, 3) to the map's frame, for light (batch, 3)."""
-    light = light.detach()
     up = torch.tensor([0.0, 1.0, 0.0]).to(light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)

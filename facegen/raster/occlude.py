@@ -1,0 +1,207 @@
+"""Compiled kernel: the edges that occlude something, where they cross the lines of samples.
+
+The lines are rows (along = 0) and columns (along = 1); u runs along them and v across them. For
+single and double precision.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegen.raster.jit import kernel, parallel_kernel, prange
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+Ids = NDArray[np.int32]
+
+_LONGEST_WALK = 64
+"""Faces between an edge and the sample beside it; more are met only where faces are far smaller."""
+
+
+class _Image(NamedTuple):
+    """One rasterized image; as in follow_silhouettes, and whether each face looks at the viewer."""
+
+    screen: Floats
+    faces: NDArray[np.uint32]
+    neighbours: Ids
+    face_id: Ids
+    depth: NDArray[np.float32]
+    is_front: NDArray[np.bool_]
+
+
+class _Edge(NamedTuple):
+    """The end of a face that looks at the viewer, and the lines that cross it.
+
+    a, b: its ends, as the lines come. first, last: the first line, and the one after the last.
+    sign: 1 if the face lies before the edge along a line, -1 if after.
+    """
+
+    a: int
+    b: int
+    face: int
+    along: int
+    first: int
+    last: int
+    sign: int
+
+
+@parallel_kernel
+def occluders(
+    screen: Floats,
+    faces: NDArray[np.uint32],
+    edges: Ids,
+    neighbours: Ids,
+    face_id: Ids,
+    depth: NDArray[np.float32],
+    found: Ids,
+) -> None:
+    """Fill found (batch, 2, height, width): what occludes between two samples, or 0.
+
+    Between sample (row, column) and the next one along its row (along = 0) or column (1), the
+    surface that the first one sees ends at edge found[n, along, row, column] - 1; or, if that is
+    negative, the one that the next one sees at edge -found[n, along, row, column] - 1. Where a
+    surface folds within a sample, the outermost of its edges is meant: the others hide nothing.
+    The arguments before are as in follow_silhouettes.
+    """
+    for n in prange(len(screen)):
+        is_front = _fronts(screen[n], faces)
+        image = _Image(screen[n], faces, neighbours, face_id[n], depth[n], is_front)
+        _occlude(edges, image, found[n])
+
+
+@kernel
+def _occlude(edges: Ids, image: _Image, found: Ids) -> None:
+    """Fill found (2, height, width) as occluders says."""
+    found[:] = 0
+    for number in range(len(edges)):
+        face = _end(edges[number], image.is_front)
+        for along in range(2 if face >= 0 else 0):
+            edge = _edge(along, edges[number, 0], edges[number, 1], face, image)
+            for line in range(edge.first, edge.last):
+                place, inside, outside = _crossing(line, edge, image)
+                if inside < 0:
+                    continue
+                first = min(inside, outside)
+                row, column = (line, first) if along == 0 else (first, line)
+                known = found[along, row, column]
+                if known * edge.sign > 0:
+                    ends = edges[abs(known) - 1]
+                    _, other = _place(line, along, ends[0], ends[1], image.screen)
+                    if (place - other) * edge.sign < 0:
+                        continue
+                found[along, row, column] = edge.sign * (number + 1)
+
+
+@kernel
+def _fronts(screen: Floats, faces: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Whether each face looks at the viewer."""
+    is_front = np.empty(len(faces), dtype=np.bool_)
+    for face in range(len(faces)):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        area = _edge_function(screen, b, c, screen[a, 0], screen[a, 1])
+        is_front[face] = (area > 0) & (min(screen[a, 2], screen[b, 2], screen[c, 2]) > 0)
+    return is_front
+
+
+@kernel
+def _end(edge: Ids, is_front: NDArray[np.bool_]) -> int:
+    """The face towards the viewer that ends at an edge, -1 if none does."""
+    face, other = edge[2], edge[3]
+    other_is_front = other >= 0 and is_front[other]
+    if is_front[face] == other_is_front:
+        return -1
+    return int(other if other_is_front else face)
+
+
+@kernel
+def _edge(along: int, a: int, b: int, face: int, image: _Image) -> _Edge:
+    screen, number = image.screen, image.screen.dtype.type
+    half = number(0.5)
+    across = 1 - along
+    if screen[a, across] > screen[b, across]:
+        a, b = b, a
+    au, av = screen[a, along], screen[a, across]
+    du, dv = screen[b, along] - au, screen[b, across] - av
+    # A line through a vertex belongs to the edge that begins there.
+    first = np.ceil(max(av - half, number(0)))
+    last = np.ceil(min(screen[b, across] - half, number(image.face_id.shape[along])))
+    if not (first < last and abs(au) < 1e6 and abs(du) < 1e6):
+        return _Edge(int(a), int(b), face, along, 0, 0, 0)
+    corner = _third(image.faces, face, a, b)
+    lean = screen[corner, along] - au - du * ((screen[corner, across] - av) / dv)
+    return _Edge(int(a), int(b), face, along, int(first), int(last), 1 if lean < 0 else -1)
+
+
+@kernel
+def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float, float]:
+    """Where an edge crosses a line: share of the way from a to b, and u."""
+    across, number = 1 - along, screen.dtype.type
+    start, stop = screen[a], screen[b]
+    t = (number(line) + number(0.5) - start[across]) / (stop[across] - start[across])
+    return t, start[along] + t * (stop[along] - start[along])
+
+
+@kernel
+def _crossing(line: int, edge: _Edge, image: _Image) -> tuple[float, int, int]:
+    """Where an edge crosses a line, u, and the samples beside it.
+
+    They are counted along the line, that which sees the face and that beyond the edge; -1 if
+    the edge is not seen there, or nothing lies behind it.
+    """
+    screen, number = image.screen, image.screen.dtype.type
+    across = 1 - edge.along
+    t, place = _place(line, edge.along, edge.a, edge.b, screen)
+    before = int(np.floor(place - number(0.5)))
+    if before < 0 or before + 1 >= image.face_id.shape[across]:
+        return place, -1, -1
+    inside, outside = (before, before + 1) if edge.sign > 0 else (before + 1, before)
+    row, column = (line, inside) if edge.along == 0 else (inside, line)
+    other_row, other_column = (line, outside) if edge.along == 0 else (outside, line)
+    inverse_depth = (number(1) - t) / screen[edge.a, 2] + t / screen[edge.b, 2]
+    if image.depth[other_row, other_column] * inverse_depth <= number(1):
+        return place, -1, -1
+    if not _reaches(edge.face, row, column, image):
+        return place, -1, -1
+    return place, inside, outside
+
+
+@kernel
+def _reaches(face: int, row: int, column: int, image: _Image) -> bool:
+    """Whether walking over the surface from a face to a sample's centre leads to what it sees."""
+    screen, faces, neighbours = image.screen, image.faces, image.neighbours
+    seen = image.face_id[row, column]
+    number = screen.dtype.type
+    x, y = number(column) + number(0.5), number(row) + number(0.5)
+    for _ in range(_LONGEST_WALK):
+        if seen == face:
+            return True
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        ea = _edge_function(screen, b, c, x, y)
+        eb = _edge_function(screen, c, a, x, y)
+        ec = _edge_function(screen, a, b, x, y)
+        least = min(ea, eb, ec)
+        if least >= 0:
+            # The rasterizer rounds vertices: a sample that lies on an edge may be the next face's.
+            one, other, third = neighbours[face]
+            return bool(seen >= 0 and (one == seen or other == seen or third == seen))
+        face = neighbours[face, 0 if least == ea else (1 if least == eb else 2)]
+        if face < 0 or not image.is_front[face]:
+            return False
+    return False
+
+
+@kernel
+def _edge_function(screen: Floats, tail: int, head: int, x: float, y: float) -> float:
+    """Twice the area of (tail, head, point), positive inside a face that looks at the viewer."""
+    tx, ty = screen[tail, 0], screen[tail, 1]
+    area: float = (screen[head, 1] - ty) * (x - tx) - (screen[head, 0] - tx) * (y - ty)
+    return area
+
+
+@kernel
+def _third(faces: NDArray[np.uint32], face: int, a: int, b: int) -> int:
+    """The corner of a face that is neither a nor b."""
+    for i in range(3):
+        if faces[face, i] != a and faces[face, i] != b:
+            return int(faces[face, i])
+    return int(faces[face, 0])
