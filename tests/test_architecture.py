@@ -18,6 +18,8 @@ DCIGN_MAY_USE = (
     "facegen.files",
     "facegen.film",
     "facegen.latents",
+    "facegen.live",
+    "facegen.minibatches",
     "facegen.morphable",
     "facegen.pictures",
     "facegen.presets",

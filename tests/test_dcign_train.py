@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,14 +16,20 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from fakes import make_dataset
-from trainings import same, state, train, training
+from fakes import CONFIG, make_dataset, open_fake
+from trainings import TINY, same, state, train, training
 
 import cli
 import dcign.train as train_module
+from dcign import sources
+from dcign.calibration import dataset_of
 from dcign.checkpoint import load_run
 from dcign.methods import dcign, released
+from dcign.sources import open_data
+from dcign.train import Training
 from facegen.errors import UserError
+from facegen.live import LiveDataset
+from facegen.shards import Dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,6 +117,23 @@ def test_a_finished_run_ends_at_once_and_more_steps_go_on(
     assert [record.step for record in more] == [13, 14, 15]
     assert load_run(tmp_path / "run").config.steps == 15
     assert train(tmp_path / "run", synthetic_dataset) == []
+
+
+def test_training_without_a_disk(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same weights as from the data set that the same configuration writes."""
+    rendered = partial(LiveDataset, open_source=open_fake)
+    monkeypatch.setattr(sources, "LiveDataset", rendered)
+    monkeypatch.setattr(sources, "PRESETS", {"paper": CONFIG})
+    live = open_data(Path("generate"), CONFIG.size)
+    trained = []
+    for name, data in (("disk", Dataset(made)), ("live", live)):
+        work = Training(TINY, data, tmp_path / name, torch.device("cpu"))
+        list(work)
+        trained.append(state(work))
+    assert same(*trained)
+    assert dataset_of(load_run(tmp_path / "live")).fingerprint == live.fingerprint
 
 
 def test_another_run_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None:
