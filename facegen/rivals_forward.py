@@ -23,7 +23,9 @@ class Sim3DR(Renderer):
     """Sim3DR, the C++ rasterizer that 3DDFA_V2 draws with; bytes, without perspective in a face."""
 
     name: ClassVar[str] = "Sim3DR"
-    install: ClassVar[str] = "pip install cython && pip install --no-build-isolation realrender"
+    install: ClassVar[str] = (
+        "pip install cython setuptools wheel && pip install --no-build-isolation realrender"
+    )
 
     def __init__(self, view: View) -> None:
         self._library: Any = importlib.import_module("realrender.sim3drender.Sim3DR")
