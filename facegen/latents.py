@@ -5,9 +5,11 @@ changing the number of workers or rendering one sample again leaves every other 
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from facegen.errors import UserError
 
 if TYPE_CHECKING:
     # The command line makes its options of this table, and answers --help without loading these.
@@ -108,6 +110,21 @@ def _generator(seed: int, split: str, name: str, index: int) -> "np.random.Gener
 
     stream = zlib.crc32(f"{split}/{name}".encode())
     return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
+
+
+def set_up(view: "View", labels: "Tensor", names: Sequence[str]) -> "View":
+    """A view with scene variables set: labels (batch, name), in their units.
+
+    Raises UserError for an unknown name.
+    """
+    columns = dict(zip(names, labels.unbind(1), strict=True))
+    for latent in (*LATENTS, *OPTIONAL):
+        if latent.name in columns:
+            view = latent.act(view, columns.pop(latent.name))
+    if columns:
+        known = ", ".join(latent.name for latent in (*LATENTS, *OPTIONAL))
+        raise UserError(f"no scene variable is called {min(columns)!r}; there are: {known}")
+    return view
 
 
 def draw_scalar(latent: Latent, seed: int, split: str, index: int) -> float:

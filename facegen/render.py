@@ -18,7 +18,7 @@ from facegen.errors import UserError
 from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.harmonics import surroundings
-from facegen.latents import LABELS, LATENTS, OPTIONAL
+from facegen.latents import LABELS, set_up
 from facegen.morphable import MorphableModel
 from facegen.own_albedo import OwnAlbedo, bare
 from facegen.people import People
@@ -152,14 +152,7 @@ class Renderer:
         elevation = settings.lights.elevation
         view = View.at_rest(ones, settings.camera, elevation, settings.background)
         view = replace(view, environment=surroundings(settings.environment, ones))
-        columns = dict(zip(names, labels.unbind(1), strict=True))
-        for latent in (*LATENTS, *OPTIONAL):
-            if latent.name in columns:
-                view = latent.act(view, columns.pop(latent.name))
-        if columns:
-            known = ", ".join(latent.name for latent in (*LATENTS, *OPTIONAL))
-            raise UserError(f"no scene variable is called {min(columns)!r}; there are: {known}")
-        return view
+        return set_up(view, labels, names)
 
     def render(self, people: People, view: View, *, colour: bool = False) -> Tensor:
         """Pictures (batch, size, size, 1 or 3) in 0..1.

@@ -142,26 +142,12 @@ def _draw(
         # The tiles that hold the samples of the face's box.
         left, right = max(_first(west), 0) // _TILE, min(_last(east), width - 1) // _TILE
         top, bottom = max(_first(north), 0) // _TILE, min(_last(south), height - 1) // _TILE
-        x, y = left * _TILE * SUBSAMPLES + _HALF, top * _TILE * SUBSAMPLES + _HALF
+        tiles, corners = (left, right, top, bottom), (ax, ay, bx, by, cx, cy)
         if max(east - west, south - north) < _SMALL:
-            edges = _edges(np.int32(1), ax, ay, bx, by, cx, cy, x, y)
-            _cover(face, left, right, top, bottom, edges, shares, keys)
+            _cover(np.int32(1), face, tiles, corners, shares, keys)
         else:
             # Doubles hold any face's integers exactly.
-            edges = _edges(np.float64(1), ax, ay, bx, by, cx, cy, x, y)
-            _cover(face, left, right, top, bottom, edges, shares, keys)
-
-
-@kernel
-def _edges(
-    one: float, ax: int, ay: int, bx: int, by: int, cx: int, cy: int, x: int, y: int
-) -> tuple[Edge, Edge, Edge]:
-    """The edges opposite a, b and c, as numbers of the type of one; see _edge."""
-    return (
-        _edge(one, bx, by, cx, cy, x, y),
-        _edge(one, cx, cy, ax, ay, x, y),
-        _edge(one, ax, ay, bx, by, x, y),
-    )
+            _cover(np.float64(1), face, tiles, corners, shares, keys)
 
 
 @kernel
@@ -179,37 +165,38 @@ def _edge(one: float, tail_x: int, tail_y: int, head_x: int, head_y: int, x: int
 
 @kernel
 def _cover(
+    one: float,
     face: int,
-    left: int,
-    right: int,
-    top: int,
-    bottom: int,
-    edges: tuple[Edge, Edge, Edge],
+    tiles: tuple[int, int, int, int],
+    corners: tuple[int, int, int, int, int, int],
     shares: tuple[float, float, float],
     keys: Keys,
 ) -> None:
     """Raise the keys that a face covers in tiles left .. right, top .. bottom.
 
-    edges: where the first of these samples is. shares: 1 / z of the corners over the face's area.
+    one: of the type to count in. shares: 1 / z of the corners over the face's area.
     """
-    a, right_a, down_a, least_a = edges[0]
-    b, right_b, down_b, least_b = edges[1]
-    c, right_c, down_c, least_c = edges[2]
+    left, right, top, bottom = tiles
+    ax, ay, bx, by, cx, cy = corners
+    x, y = left * _TILE * SUBSAMPLES + _HALF, top * _TILE * SUBSAMPLES + _HALF
+    a, right_a, down_a, least_a = _edge(one, bx, by, cx, cy, x, y)
+    b, right_b, down_b, least_b = _edge(one, cx, cy, ax, ay, x, y)
+    c, right_c, down_c, least_c = _edge(one, ax, ay, bx, by, x, y)
     za, zb, zc = shares
-    number = type(a)
+    number = type(one)
     below = np.int64(_INDEX_MASK - face)
     for row in range(top, bottom + 1):
         for column in range(left, right + 1):
             # Each product is cut to its type, else numba goes on with 64 bits.
-            x, y = number(_TILE * (column - left)), number(_TILE * (row - top))
-            first_a = number(a + number(x * right_a) + number(y * down_a))
-            first_b = number(b + number(x * right_b) + number(y * down_b))
-            first_c = number(c + number(x * right_c) + number(y * down_c))
+            across, down = number(_TILE * (column - left)), number(_TILE * (row - top))
+            first_a = number(a + number(across * right_a) + number(down * down_a))
+            first_b = number(b + number(across * right_b) + number(down * down_b))
+            first_c = number(c + number(across * right_c) + number(down * down_c))
             for sample in range(_TILE * _TILE):
-                x, y = number(sample % _TILE), number(sample // _TILE)
-                wa = number(first_a + number(x * right_a) + number(y * down_a))
-                wb = number(first_b + number(x * right_b) + number(y * down_b))
-                wc = number(first_c + number(x * right_c) + number(y * down_c))
+                across, down = number(sample % _TILE), number(sample // _TILE)
+                wa = number(first_a + number(across * right_a) + number(down * down_a))
+                wb = number(first_b + number(across * right_b) + number(down * down_b))
+                wc = number(first_c + number(across * right_c) + number(down * down_c))
                 inverse = np.float32(wa) * za + np.float32(wb) * zb + np.float32(wc) * zc
                 bits = np.int64(np.float32(inverse).view(np.int32))
                 covered = (wa >= least_a) & (wb >= least_b) & (wc >= least_c)
