@@ -143,8 +143,8 @@ class GroundTruth:
         return painter.reflectance(surface, people.appearance, screen, faces, fragments)
 
     def _extrinsics(self, view: View) -> Tensor:
-        origin = self._renderer.pose(torch.zeros(len(view.turn), 3, 1), view.turn)
-        flip = torch.tensor([1.0, -1.0, -1.0])
+        origin = self._renderer.pose(view.turn.new_zeros(len(view.turn), 3, 1), view.turn)
+        flip = view.turn.new_tensor([1.0, -1.0, -1.0])
         away = torch.stack([torch.zeros_like(view.distance)] * 2 + [view.distance], dim=1)
         moved = flip[:, None] * origin + away[..., None]
         return torch.cat([flip[:, None] * view.turn, moved], dim=2)
@@ -160,7 +160,7 @@ class GroundTruth:
         inside = ((points[..., :2] >= 0) & (points[..., :2] < size)).all(dim=-1)
         place = points[..., :2] * (_SIGHT_SAMPLES / size) - 0.5
         column, row = place.floor().long().clamp(0, _SIGHT_SAMPLES - 2).unbind(-1)
-        image = torch.arange(len(points))[:, None]
+        image = torch.arange(len(points), device=points.device)[:, None]
         # The furthest of the four samples around: a landmark on an edge is not behind it.
         around = [depth[image, row + i, column + j] for i in (0, 1) for j in (0, 1)]
         return inside & (points[..., 2] < torch.stack(around).amax(dim=0) + _SIGHT_MM)
@@ -170,7 +170,7 @@ def _intrinsics(view: View, size: int) -> Tensor:
     """What facegen.geometry.project does, as a matrix (batch, 3, 3)."""
     focal = 0.5 * size * view.distance / view.half_height
     shift = 0.5 * size * view.middle / view.half_height[:, None]
-    matrix = torch.zeros(len(focal), 3, 3)
+    matrix = focal.new_zeros(len(focal), 3, 3)
     matrix[:, 0, 0] = matrix[:, 1, 1] = focal
     matrix[:, 0, 2], matrix[:, 1, 2] = 0.5 * size - shift[:, 0], 0.5 * size + shift[:, 1]
     matrix[:, 2, 2] = 1.0
@@ -179,8 +179,8 @@ def _intrinsics(view: View, size: int) -> Tensor:
 
 def _fields(anatomy: Anatomy) -> Tensor:
     """The fields (field, vertex) that _parts reads, in its order."""
-    jaw = np.interp(anatomy.around.numpy(), _JAW_ANGLE, _JAW_HEIGHT)
-    below_jaw = torch.from_numpy(jaw).float() - anatomy.points[1]
+    jaw = np.interp(anatomy.around.cpu().numpy(), _JAW_ANGLE, _JAW_HEIGHT)
+    below_jaw = torch.from_numpy(jaw).to(anatomy.points) - anatomy.points[1]
     facial = torch.maximum(anatomy.beard, anatomy.moustache)
     return torch.stack(
         [
@@ -210,7 +210,7 @@ def _parts(somebody: Tensor, covered: Tensor, fields: Tensor) -> Tensor:
         "brow": hidden & (brow > -3.0),
         "lash": hidden & (lash > 0.3),
     }
-    parts = torch.zeros(somebody.shape, dtype=torch.uint8)
+    parts = somebody.new_zeros(somebody.shape, dtype=torch.uint8)
     for name, where in layers.items():
         parts[where & somebody] = PARTS.index(name)
     return parts
