@@ -1,5 +1,6 @@
 """What studies set side by side: methods on equal terms, and ladders of one change a rung."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,13 +8,28 @@ from dcign import methods
 from dcign.config import PRESETS, TrainConfig
 
 
-def peers(names: list[str], steps: int | None) -> dict[str, TrainConfig]:
-    """Methods by name, in all else equal: network, schedule, images seen are those of `best`."""
+def peers(
+    names: list[str], steps: int | None, kl_weights: Sequence[float] = (1.0,)
+) -> dict[str, TrainConfig]:
+    """Methods by name, in all else equal: network, schedule, images seen are those of `best`.
+
+    kl_weights: each method once with each of these factors of the divergence, since what a peer
+        loses at its paper's strength it may win at another.
+    """
     base = PRESETS["best"]
-    return {
-        name: replace(base, preset=name, method=methods.make(name), steps=steps or base.steps)
-        for name in names
-    }
+    variants = {}
+    for name in names:
+        for weight in kl_weights:
+            title = name if weight == 1 else f"{name}, KL x {weight:g}"
+            variants[title] = replace(
+                base,
+                preset=name,
+                method=methods.make(name),
+                steps=steps or base.steps,
+                kl_start=weight * base.kl_start,
+                kl_weight=weight * base.kl_weight,
+            )
+    return variants
 
 
 def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:

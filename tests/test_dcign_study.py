@@ -37,6 +37,14 @@ def test_peers_differ_in_their_method_alone() -> None:
     assert len({config.method for config in peers.values()}) == len(methods.names())
 
 
+def test_a_peer_at_several_strengths() -> None:
+    """Each is a variant of its own, named by it, and differs in the divergence's factor alone."""
+    weaker, as_published = variants.peers(["gvae"], 7, (0.5, 1)).items()
+    assert (weaker[0], as_published[0]) == ("gvae, KL x 0.5", "gvae")
+    assert weaker[1].kl_weight_at(0) == 0.5 * as_published[1].kl_weight_at(0) > 0
+    assert replace(weaker[1], kl_weight=1.0, kl_start=1.0) == as_published[1]
+
+
 @pytest.mark.parametrize("towards", ["released", "best"])
 def test_every_rung_changes_something(towards: str) -> None:
     rungs = list(variants.ladder(towards, None).values())
@@ -163,7 +171,7 @@ def test_the_commands(
 ) -> None:
     """Both write their table and curves; the second time nothing is trained or judged."""
     monkeypatch.setattr(
-        variants, "peers", lambda names, steps: {n: replace(tiny(n), steps=steps) for n in names}
+        variants, "peers", lambda names, steps, _: {n: replace(tiny(n), steps=steps) for n in names}
     )
     monkeypatch.setattr(
         variants, "ladder", lambda towards, steps: {towards: replace(tiny("gvae"), steps=steps)}
@@ -192,6 +200,14 @@ def test_unknown_methods_are_one_line(names: str) -> None:
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "is no method; there are ada-gvae, best" in line
+
+
+@pytest.mark.parametrize("weights", ["0", "-1", "nan", "inf", "much", "", "1,"])
+def test_strengths_that_are_none_are_one_line(weights: str) -> None:
+    result = CliRunner().invoke(cli.cli, ["compare", "--kl-weights", weights])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "is no factor above 0, as in 0.5,1,2" in line
 
 
 def test_curves_lie_where_their_points_are() -> None:

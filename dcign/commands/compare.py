@@ -1,5 +1,6 @@
 """compare: methods side by side."""
 
+import math
 from pathlib import Path
 
 import click
@@ -23,10 +24,30 @@ def _chosen(context: click.Context, option: click.Parameter, value: str | None) 
     return list(dict.fromkeys(names))
 
 
+def _weights(context: click.Context, option: click.Parameter, value: str) -> list[float]:
+    """Factors above 0, separated by commas."""
+    weights = []
+    for part in value.split(","):
+        try:
+            weights.append(float(part))
+        except ValueError:
+            weights.append(math.nan)
+        if not 0 < weights[-1] < math.inf:
+            raise click.BadParameter(f"{part.strip()!r} is no factor above 0, as in 0.5,1,2")
+    return list(dict.fromkeys(weights))
+
+
 @click.command("compare")
 @click.option("--methods", callback=_chosen, help=f"[default: {','.join(METHODS)}]")
 @click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each.")
 @click.option("--steps", type=COUNT, help="Updates of the weights.  [default: those of `best`]")
+@click.option(
+    "--kl-weights",
+    callback=_weights,
+    default="1",
+    show_default=True,
+    help="Factors of the divergence; each method with each, as 0.5,1,2.",
+)
 @click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
 @click.option("--out", type=PATH, default=Path("runs/compare"), show_default=True, help="Folder.")
 @click.option(
@@ -36,6 +57,7 @@ def command(
     methods: list[str],
     seeds: int,
     steps: int | None,
+    kl_weights: list[float],
     data: Path | None,
     out: Path,
     device: str,
@@ -48,4 +70,4 @@ def command(
     """
     from dcign.variants import peers
 
-    run_study(peers(methods, steps), seeds, data, out, device)
+    run_study(peers(methods, steps, kl_weights), seeds, data, out, device)
