@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.jit import kernel, parallel_kernel, prange, stand_in
+from facegen.raster.sight import Indices, Sight, shown_by
 
 Floats = NDArray[np.float32]
+
+_AT_ONCE = 256
+"""Vertices shaded together: what is known of them stays in the nearest cache."""
 
 _WRAP = 0.22
 """Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
@@ -114,28 +118,68 @@ class Planes(NamedTuple):
 
 
 @parallel_kernel
-def shade(scene: Floats, planes: Planes, lights: Floats, luma: Floats, layers: Floats) -> None:
-    """Fill layers (batch, vertex, 2 * channel + 1) as facegen.shading.shade does.
+def shade(
+    scene: Floats, planes: Planes, lights: Floats, luma: Floats, sight: Sight, layers: Floats
+) -> None:
+    """Fill layers (batch, vertex, 2 * channel + 1) as facegen.shading.shade does, where in sight.
 
     scene (batch, 8): the unit vectors to the light and halfway to it, exposure, gloss. lights (4,):
     key, sky, ground, fill.
     """
     for n in prange(len(scene)):
-        _shade_image(n, scene[n], planes, lights, luma, layers[n])
+        _shade_image(n, scene[n], planes, lights, luma, sight, layers[n])
 
 
 @kernel
 def _shade_image(
-    n: int, scene: Floats, planes: Planes, lights: Floats, luma: Floats, layers: Floats
+    n: int,
+    scene: Floats,
+    planes: Planes,
+    lights: Floats,
+    luma: Floats,
+    sight: Sight,
+    layers: Floats,
 ) -> None:
-    """Picture n. Every loop writes one plane, so that it compiles to vector instructions."""
-    normals = planes.normals[n % len(planes.normals)]
-    strand = planes.strand[n % len(planes.strand)]
-    skin, hair = planes.skin[n % len(planes.skin)], planes.hair[n % len(planes.hair)]
-    covered = planes.covered[n % len(planes.covered)]
-    visible = planes.visible[n % len(planes.visible)]
-    occlusion, wet = planes.occlusion, planes.wet
-    vertices, channels = len(occlusion), len(layers[0]) // 2
+    seen, shaded = shown_by(sight, n), np.empty((_AT_ONCE, layers.shape[1]), dtype=np.float32)
+    for start in range(0, len(seen), _AT_ONCE):
+        some = seen[start : start + _AT_ONCE]
+        _shade_some(scene, _near(planes, n, some), lights, luma, shaded[: len(some)])
+        for i in range(len(some)):
+            for k in range(layers.shape[1]):
+                layers[some[i], k] = shaded[i, k]
+
+
+@kernel
+def _near(planes: Planes, n: int, some: Indices) -> Planes:
+    """The planes of picture n at some vertices, side by side; there is no batch in these."""
+    return Planes(
+        _picked(planes.normals[n % len(planes.normals)], some),
+        _picked(planes.strand[n % len(planes.strand)], some),
+        _picked(planes.skin[n % len(planes.skin)], some),
+        _picked(planes.hair[n % len(planes.hair)], some),
+        _picked(planes.covered[n % len(planes.covered)][None], some)[0],
+        _picked(planes.visible[n % len(planes.visible)][None], some)[0],
+        _picked(planes.occlusion[None], some)[0],
+        _picked(planes.wet[None], some)[0],
+    )
+
+
+@kernel
+def _picked(planes: Floats, some: Indices) -> Floats:
+    picked = np.empty((len(planes), len(some)), dtype=np.float32)
+    for k in range(len(planes)):
+        plane, row = planes[k], picked[k]
+        for i in range(len(some)):
+            row[i] = plane[some[i]]
+    return picked
+
+
+@kernel
+def _shade_some(scene: Floats, near: Planes, lights: Floats, luma: Floats, layers: Floats) -> None:
+    """Some vertices. Every loop writes one plane, so that it compiles to vector instructions."""
+    normals, strand, skin, hair = near.normals, near.strand, near.skin, near.hair
+    covered, visible, occlusion, wet = near.covered, near.visible, near.occlusion, near.wet
+    vertices, channels = len(occlusion), layers.shape[1] // 2
     exposure, gloss = scene[6], scene[7]
     key, around, light, shine, cosine, picture, taken = np.empty((7, vertices), dtype=np.float32)
     _dot(normals, scene[:3], cosine)

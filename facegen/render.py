@@ -27,6 +27,7 @@ from facegen.raster import (
     Topology,
     composite,
     follow_silhouettes,
+    in_sight,
     interpolate,
     mix,
     rasterize,
@@ -163,14 +164,18 @@ class Renderer:
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
         turn = view.turn
-        vertices, normals = self.pose(people.vertices, turn), turned(turn, people.normals)
+        vertices = self.pose(people.vertices, turn)
+        screen = project(vertices, view.camera, samples)
+        fragments = rasterize(screen, self.faces, samples, samples)
+        sight = in_sight(fragments, self.faces, screen.shape[1])
+        normals = turned(turn, people.normals, sight=sight)
         light = direction(view.light_azimuth, view.light_elevation)
         visible = None
         if settings.shadows:
-            visible = moving_visibility(vertices, normals, self.faces, light, self._mesh)
+            visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
         surface = Surface(
             normals=normals,
-            strand=turned(turn, self._anatomy.strand[None]),
+            strand=turned(turn, self._anatomy.strand[None], sight=sight),
             skin=people.skin,
             hair=people.hair,
             covered=people.covered,
@@ -180,8 +185,6 @@ class Renderer:
         )
         opened = people.exposure * exposure(light)
         lights = (settings.lights, view.environment)
-        screen = project(vertices, view.camera, samples)
-        fragments = rasterize(screen, self.faces, samples, samples)
         background = view.background[:, None].expand(-1, 3 if colour else 1)
         if settings.size >= FINE and people.appearance is not None:
             batch = max(len(light), len(screen))
@@ -192,10 +195,10 @@ class Renderer:
                     lit, people.appearance, screen, self.faces, fragments, colour=colour
                 )
             return self._finish(shown, screen, fragments, background)
-        layers = shade(surface, light, visible, opened, *lights, colour=colour)
+        layers = shade(surface, light, visible, opened, *lights, sight, colour=colour)
         if not (layers.requires_grad or screen.requires_grad or background.requires_grad):
             return composite(
-                layers, screen, self.faces, fragments, background, settings.samples_per_axis
+                layers, screen, self.faces, fragments, background, settings.samples_per_axis, sight
             )
         fragments = fragments.expand(len(layers))
         screen = screen.expand(len(layers), -1, -1)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facegen import reflection
 from facegen.harmonics import reflected
+from facegen.raster.sight import Sight, everything
 from facegen.reflection import (
     bled,
     display,
@@ -73,6 +74,7 @@ def shade(
     opened: Tensor,
     lights: Lights,
     environment: Tensor | None = None,
+    sight: Sight | None = None,
     *,
     colour: bool,
 ) -> Tensor:
@@ -80,8 +82,9 @@ def shade(
 
     light (batch, 3): unit vectors to the key light. visible (batch, vertex): the share of it that
     reaches each vertex, or None where nothing casts. opened (batch,): exposure. environment: takes
-    the place of the lights' sky and fill; see facegen.harmonics.reflected. colour: three channels,
-    else one. Without it and gradients, on the CPU and in single precision, shading is compiled.
+    the place of the lights' sky and fill; see facegen.harmonics.reflected. sight: the vertices that
+    are asked for, None for all; of others the values mean nothing. colour: three channels, else
+    one. Without it and gradients, on the CPU and in single precision, shading is compiled.
     """
     planes = [getattr(surface, field) for field in Surface.__dataclass_fields__]
     inputs = [*planes, light, opened] + ([] if visible is None else [visible])
@@ -89,7 +92,7 @@ def shade(
         tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in inputs
     )
     if plain and not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
-        return _shade_compiled(surface, light, visible, opened, lights, colour)
+        return _shade_compiled(surface, light, visible, opened, lights, sight, colour)
     normals, opened = surface.normals, opened[:, None]
     share = from_key(_dot(normals, light))
     share = share if visible is None else share * visible
@@ -119,6 +122,7 @@ def _shade_compiled(
     visible: Tensor | None,
     opened: Tensor,
     lights: Lights,
+    sight: Sight | None,
     colour: bool,
 ) -> Tensor:
     batch, vertices = len(light), len(surface.occlusion)
@@ -133,6 +137,7 @@ def _shade_compiled(
         reflection.Planes(*map(_array, (*seen, visible, surface.occlusion, surface.wet))),
         np.array([lights.key, lights.sky, lights.ground, lights.fill], dtype=np.float32),
         np.array(LUMA, dtype=np.float32),
+        sight or everything(vertices),
         layers.numpy(),
     )
     return layers

@@ -10,6 +10,7 @@ from torch import Tensor
 from facegen import penumbra
 from facegen.raster import Topology, plain, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.sight import Sight, everything, shown_by
 
 Floats = NDArray[np.float32]
 
@@ -23,10 +24,13 @@ _AWAY = 0.3
 """The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
 
 
-def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor) -> Tensor:
+def key_visibility(
+    vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, sight: Sight | None = None
+) -> Tensor:
     """The share of the key light that reaches each vertex: (batch, vertex), 0..1, no gradient.
 
-    vertices, normals (batch or 1, 3, vertex) and light (batch, 3) in the camera's frame. The edge
+    vertices, normals (batch or 1, 3, vertex) and light (batch, 3) in the camera's frame. sight: the
+    vertices that are asked for, None for all; of others the share means nothing. The edge
     of a shadow is about three samples of the map wide, 7 mm: a window rather than the sun. Where a
     surface faces away from the light the share means nothing, and is 1.
     """
@@ -41,17 +45,26 @@ def key_visibility(vertices: Tensor, normals: Tensor, faces: Tensor, light: Tens
     axes = _axes(light.detach()).float().contiguous().numpy()
     _place(axes, points.numpy(), seen.numpy())
     depth = rasterize(seen, faces, SAMPLES, SAMPLES).depth
-    _filter(axes, facing.numpy(), seen.numpy(), depth.numpy(), share.numpy())
+    wanted = sight or everything(points.shape[2])
+    _filter(axes, facing.numpy(), seen.numpy(), depth.numpy(), wanted, share.numpy())
     return share.to(light)
 
 
 def moving_visibility(
-    vertices: Tensor, normals: Tensor, faces: Tensor, light: Tensor, mesh: Topology
+    vertices: Tensor,
+    normals: Tensor,
+    faces: Tensor,
+    light: Tensor,
+    mesh: Topology,
+    sight: Sight | None = None,
 ) -> Tensor:
     """What key_visibility says, with gradients to vertices, normals and light; mesh: of the faces.
 
-    They are those of the places of the shadows' edges; see facegen.penumbra.
+    They are those of the places of the shadows' edges; see facegen.penumbra. There are none where
+    sight says which vertices are asked for.
     """
+    if sight is not None:
+        return key_visibility(vertices, normals, faces, light, sight)
     share: Tensor = _Visibility.apply(  # type: ignore[no-untyped-call]
         vertices, normals, faces, light, mesh
     )
@@ -114,19 +127,28 @@ def _place(axes: Floats, points: Floats, seen: Floats) -> None:
 
 
 @parallel_kernel
-def _filter(axes: Floats, normals: Floats, seen: Floats, depth: Floats, share: Floats) -> None:
+def _filter(
+    axes: Floats, normals: Floats, seen: Floats, depth: Floats, wanted: Sight, share: Floats
+) -> None:
     for n in prange(len(axes)):
-        _filter_image(axes[n], normals[n % len(normals)], seen[n], depth[n], share[n])
+        facing = normals[n % len(normals)]
+        _filter_image(axes[n], facing, seen[n], depth[n], wanted, n, share[n])
 
 
 @kernel
 def _filter_image(
-    axes: Floats, normals: Floats, seen: Floats, depth: Floats, share: Floats
+    axes: Floats,
+    normals: Floats,
+    seen: Floats,
+    depth: Floats,
+    wanted: Sight,
+    n: int,
+    share: Floats,
 ) -> None:
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
     zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(BIAS_MM)
-    for v in range(len(share)):
+    for v in shown_by(wanted, n):
         share[v] = one
         nx, ny, nz = normals[0, v], normals[1, v], normals[2, v]
         away = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz

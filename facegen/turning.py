@@ -6,13 +6,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.sight import Sight, everything, shown_by
 
 Floats = NDArray[np.float32]
 
 
-def turned(turn: Tensor, vectors: Tensor, moved: Tensor | None = None) -> Tensor:
+def turned(
+    turn: Tensor, vectors: Tensor, moved: Tensor | None = None, sight: Sight | None = None
+) -> Tensor:
     """Matrices (batch, 3, 3) times vectors (batch or 1, 3, vertex), plus moved (batch, 3).
 
+    sight: the vertices that are asked for, None for all; of others the result means nothing.
     Compiled on the CPU in single precision and without gradients. torch's own product of one
     matrix uses other instructions than that of several, so that a picture would depend on those it
     is drawn with.
@@ -27,21 +31,32 @@ def turned(turn: Tensor, vectors: Tensor, moved: Tensor | None = None) -> Tensor
     image = vectors.new_empty((batch, 3, vectors.shape[2]))
     _turn(
         image.numpy(),
-        *(tensor.detach().contiguous().numpy() for tensor in (turn, moved, vectors)),
+        turn.detach().contiguous().numpy(),
+        moved.detach().contiguous().numpy(),
+        vectors.detach().contiguous().numpy(),
+        sight or everything(vectors.shape[2]),
     )
     return image
 
 
 @parallel_kernel
-def _turn(image: Floats, turn: Floats, moved: Floats, vectors: Floats) -> None:
+def _turn(image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Sight) -> None:
     for n in prange(len(image)):
-        _turn_one(image[n], turn[n % len(turn)], moved[n % len(moved)], vectors[n % len(vectors)])
+        matrix, shift = turn[n % len(turn)], moved[n % len(moved)]
+        _turn_one(image[n], matrix, shift, vectors[n % len(vectors)], sight, n)
 
 
 @kernel
-def _turn_one(image: Floats, turn: Floats, moved: Floats, vectors: Floats) -> None:
-    x, y, z = vectors
+def _turn_one(
+    image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Sight, n: int
+) -> None:
+    seen, (x, y, z) = shown_by(sight, n), vectors
     for k in range(3):
         a, b, c, shift, plane = turn[k, 0], turn[k, 1], turn[k, 2], moved[k], image[k]
-        for v in range(len(x)):
-            plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
+        # All of them in vector instructions, which take them in order.
+        if len(seen) == len(x):
+            for v in range(len(x)):
+                plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
+        else:
+            for v in seen:
+                plane[v] = a * x[v] + b * y[v] + c * z[v] + shift

@@ -4,15 +4,18 @@ from facegen.raster.composite import composite, mix
 from facegen.raster.contract import Fragments, backend_names, rasterize
 from facegen.raster.interpolate import interpolate
 from facegen.raster.resolve import resolve
+from facegen.raster.sight import Sight, in_sight
 from facegen.raster.silhouette import follow_silhouettes
 from facegen.raster.topology import Topology, topology
 
 __all__ = [
     "Fragments",
+    "Sight",
     "Topology",
     "backend_names",
     "composite",
     "follow_silhouettes",
+    "in_sight",
     "interpolate",
     "mix",
     "rasterize",

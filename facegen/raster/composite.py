@@ -11,6 +11,7 @@ from facegen.raster.contract import Fragments
 from facegen.raster.interpolate import interpolate
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.resolve import resolve
+from facegen.raster.sight import Sight, everything, shown_by
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
@@ -44,13 +45,15 @@ def composite(
     fragments: Fragments,
     background: Tensor,
     samples_per_axis: int,
+    sight: Sight | None = None,
 ) -> Tensor:
     """Pixels (batch, height, width, channel): resolve(mix(interpolate(layers))), no gradient.
 
     layers: (batch, vertex, 2 * channel + 1). background: (channel,) or (batch, channel). The rest
-    is as in interpolate and resolve. What has one item where the batch has more stands for all:
-    under a light that moves, a head that stands still is rasterized once. Compiled into one pass on
-    the CPU in single precision, for faces seen from outside.
+    is as in interpolate and resolve. sight: the vertices in sight, if known. What has one item
+    where the batch has more stands for all: under a light that moves, a head that stands still is
+    rasterized once. Compiled into one pass on the CPU in single precision, for faces seen from
+    outside.
     """
     batch, channels = max(len(layers), len(screen)), layers.shape[2] // 2
     height, width = (side // samples_per_axis for side in fragments.face_id.shape[1:])
@@ -67,7 +70,7 @@ def composite(
         _array(background),
         _array(faces).view(np.uint32),
     )
-    _composite(pixels.numpy(), inputs)
+    _composite(pixels.numpy(), inputs, sight or everything(screen.shape[1]))
     return pixels
 
 
@@ -76,13 +79,13 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 
 
 @parallel_kernel
-def _composite(pixels: Floats, inputs: _Inputs) -> None:
+def _composite(pixels: Floats, inputs: _Inputs, sight: Sight) -> None:
     for n in prange(len(pixels)):
-        _composite_image(pixels[n], inputs, n)
+        _composite_image(pixels[n], inputs, sight, n)
 
 
 @kernel
-def _composite_image(pixels: Floats, inputs: _Inputs, n: int) -> None:
+def _composite_image(pixels: Floats, inputs: _Inputs, sight: Sight, n: int) -> None:
     face_id = inputs.face_id[n % len(inputs.face_id)]
     layers = inputs.layers[n % len(inputs.layers)]
     screen = inputs.screen[n % len(inputs.screen)]
@@ -95,7 +98,7 @@ def _composite_image(pixels: Floats, inputs: _Inputs, n: int) -> None:
     # What a sample needs of a vertex, side by side. Place and layers are read in order once, and
     # are in a near cache when samples ask for them in no order.
     vertex = np.empty((len(screen), 3 + layers.shape[1]), dtype=np.float32)
-    for v in range(len(screen)):
+    for v in shown_by(sight, n):
         for k in range(3):
             vertex[v, k] = screen[v, k]
         for k in range(layers.shape[1]):
