@@ -19,6 +19,8 @@ from facegen.morphable.eyes import sphere_centre
 CROWN = (0.0, 115.0, -35.0)
 """Where hair is combed away from, a little behind the top of the head."""
 
+_LIPS_WET = 0.13
+
 _WAVELENGTHS = (27.0, 10.0, 5.0)
 
 
@@ -46,6 +48,8 @@ class Anatomy:
     strands: the grain of hair, about standard normal; too fine for vertices, 0 there.
     locks (wave, vertex): twelve random textures like waves, six of locks that run along straight
         hair and six of curls.
+    sheet (3, vertex): signed distance below the edge of a sheet of loose hair, for a parting at s,
+        -1 .. 1, from right to left: the sum of the three times 1, s and s**2.
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
     waves (scale, wave, vertex): random textures, coarse, fine and finest, that any combination of
         cosines and sines of three phases mixes to a texture of about unit variance.
@@ -76,8 +80,14 @@ class Anatomy:
     wrinkle: Tensor
     strands: Tensor
     locks: Tensor
+    sheet: Tensor
     occlusion: Tensor
     waves: Tensor
+
+    @property
+    def wet(self) -> Tensor:
+        """What mirrors light as water does, 0..1: eyes, and lips a little."""
+        return 1 - self.is_skin * (1 - _LIPS_WET * self.lips)
 
 
 def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
@@ -124,7 +134,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "beard": np.where(bald, -99.0, beard),
         "moustache": np.where(bald, -99.0, moustache),
         "lash": np.where(
-            is_eye, 0.0, np.maximum(upper * _ramp(rim, 2.5, 1.3), 0.35 * _ramp(rim, 1.7, 1.0))
+            is_eye, 0.0, np.maximum(upper * _ramp(rim, 3.6, 2.0), 0.25 * _ramp(rim, 1.7, 1.0))
         ),
         # The upper lid folds where the ball below it ends.
         "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
@@ -149,6 +159,8 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
         "strands": np.zeros(len(mean)),
         "locks": np.concatenate([_waves(_combed(points), 16.0), _waves(points, 14.0)]),
+        # Whoever hangs it there, knows.
+        "sheet": np.full((3, len(mean)), -99.0),
         "occlusion": fields["occlusion"],
         "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }

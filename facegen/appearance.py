@@ -24,6 +24,10 @@ APPEARANCE = (
 )  # fmt: skip
 
 
+PART_MM = 26.0
+"""How far to the side a parting is at most."""
+
+
 @dataclass(frozen=True)
 class Appearance:
     """A batch of people in everyday terms; every field (batch,) unless said otherwise.
@@ -41,7 +45,8 @@ class Appearance:
         fade: mm over which hair gets shorter towards ears and nape.
     brow_thickness: factor; brow_arch: mm; beard: 0 shaven .. 1 full; beard_length: mm; goatee: 1
         where only the chin's is left to grow.
-    freckles: 0..1; mole (batch, 2): x and y in mm; age: years.
+    freckles: 0..1; mole (batch, 2): x and y in mm; mole_depth: its
+        melanin, 0 for none; age: years.
     iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
     mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear
         reflectance; collar, neckline: mm by which its neckline is raised, and dips at the throat.
@@ -78,6 +83,7 @@ class Appearance:
     goatee: Tensor
     freckles: Tensor
     mole: Tensor
+    mole_depth: Tensor
     age: Tensor
     iris: Tensor
     lips: Tensor
@@ -107,8 +113,8 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     young_hair = _hair(
         dark_hair.clamp(0.06, 1.05), 0.30 * torch.sigmoid(z["hair_red"] - 0.8) * european
     )
-    grey = _step(years + 9.0 * z["grey"], 50.0, 74.0) * 0.92
-    white = torch.tensor([0.40, 0.39, 0.37]).to(grey)
+    grey = _step(years + 9.0 * z["grey"], 54.0, 78.0) * 0.92
+    white = torch.tensor([0.41, 0.39, 0.36]).to(grey)
     bald = torch.sigmoid(4.0 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
     shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
@@ -135,11 +141,11 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         haemoglobin=(0.19 + 0.07 * z["haemoglobin"]).clamp(0.03, 0.6),
         hair_colour=young_hair + grey[:, None] * (white - young_hair),
         # Brows and lashes are darker than the hair and keep their colour longer.
-        brow_colour=0.55 * young_hair + 0.45 * grey[:, None] * (white - young_hair),
+        brow_colour=0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair),
         volume=(2.5 * long + top * flat) * keep,
         sides=(2.0 * long + side * flat) * keep,
         quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep * flat,
-        part=26.0 * torch.tanh(2.0 * z["hair_part"]),
+        part=PART_MM * torch.tanh(2.0 * z["hair_part"]),
         lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald) * flat,
         curl=curl,
         fringe=34.0 * fringe,
@@ -163,7 +169,9 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         beard_length=6.0 * _step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
         goatee=_step(z["beard_length"], -0.4, -0.9),
         freckles=pale * torch.sigmoid(2.5 * (z["freckles"] - 0.9)),
-        mole=torch.stack([42.0 * torch.tanh(z["mole_side"]), -35.0 + 32.0 * z["mole_height"]], -1),
+        # Upon the cheeks, of every other person: one between the features would be one of them.
+        mole=torch.stack([42.0 * z["mole_side"].tanh(), 24.0 * z["mole_height"].tanh() - 42.0], -1),
+        mole_depth=0.55 * _step(z["mole_side"].abs(), 0.3, 1.1),
         age=years,
         iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
         lips=(0.12 + 0.08 * z["lips"] + (0.16 + 0.10 * z["lips"]) * (1 - male)).clamp(min=0.0),

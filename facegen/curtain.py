@@ -36,12 +36,11 @@ class Outside:
 
     def polar(self, around: NDArray[np.float64], angle: NDArray[np.float64]) -> NDArray[np.float64]:
         """Points (..., 3) in directions given in degrees: about the axis, and from straight up."""
-        a, p = np.radians(around), np.radians(angle)
-        way = np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], axis=-1)
+        way = _directions(angle, around)
         distance, near = self._skull.query(way.reshape(-1, 3), k=24)
         weight = np.exp(-((distance / 0.10) ** 2)) + 1e-6
         radius = (weight * self._radius[near]).sum(1) / weight.sum(1)
-        return np.asarray(TOP + way * radius.reshape(*a.shape, 1))
+        return np.asarray(TOP + way * radius.reshape(*around.shape, 1))
 
     def level(
         self, around: NDArray[np.float64], height: NDArray[np.float64]
@@ -57,6 +56,35 @@ class Outside:
         return int(np.linalg.norm(self._points - at, axis=1).argmin())
 
 
+def _edge(
+    polar: NDArray[np.float64], side: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Half the gap between a curtain's two edges, and its middle, degrees around the axis."""
+    half = np.interp(polar, _EDGE_POLAR, _EDGE_AROUND)
+    return half, 24.0 * side * np.clip((80.0 - polar) / 25.0, 0, 1)
+
+
+def under(points: NDArray[np.float64], side: float) -> NDArray[np.float64]:
+    """Signed distance (vertex,) of points (vertex, 3) below a curtain's edge over the skull, mm."""
+    away = points - TOP
+    radius = np.linalg.norm(away, axis=1)
+    polar = np.degrees(np.arccos(np.clip(away[:, 1] / radius, -1, 1)))
+    around = np.degrees(np.arctan2(away[:, 0], away[:, 2]))
+    half, middle = _edge(polar, side)
+    way = np.linspace(_EDGE_POLAR[1], _EDGE_POLAR[-1], 200)
+    rim = [middle + sign * half for half, middle in (_edge(way, side),) for sign in (-1, 1)]
+    path = np.concatenate([_directions(way, edge) for edge in rim])
+    distance, _ = cKDTree(path).query(_directions(polar, around))
+    signed = np.where(np.abs(around - middle) > half, distance, -distance) * radius
+    return np.where(polar < _EDGE_POLAR[-1], signed, -99.0)
+
+
+def _directions(polar: NDArray[np.float64], around: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit vectors (..., 3) from the skull's centre, by degrees from straight up and around."""
+    p, a = np.radians(polar), np.radians(around)
+    return np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], axis=-1)
+
+
 def curtain(outside: Outside, side: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The crown's rows (3, row, column) and the guides (3, guide, column) of a curtain.
 
@@ -64,11 +92,10 @@ def curtain(outside: Outside, side: float) -> tuple[NDArray[np.float64], NDArray
     """
     column = np.linspace(-1, 1, COLUMNS)
     polar = np.linspace(0.4, 92.0, CROWN_ROWS)[:, None]
-    edge = np.interp(polar, _EDGE_POLAR, _EDGE_AROUND)
+    edge, shift = _edge(polar, side)
     sign = np.where(column < 0, -1.0, 1.0)
     around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
-    shift = 24.0 * side * np.clip((80.0 - polar) / 25.0, 0, 1) * np.abs(column) ** 2
-    around = around + shift
+    around = around + shift * np.abs(column) ** 2
     crown = outside.polar(around, np.broadcast_to(polar, around.shape))
     last = crown[-1]
     height = np.linspace(0.0, 1.0, GUIDES)[:, None] * LOWEST

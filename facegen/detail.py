@@ -16,7 +16,7 @@ from torch import Tensor
 from facegen import grain
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
-from facegen.hair import coverage, hair_colours
+from facegen.hair import contrast, coverage, hair_colours
 from facegen.raster import Fragments, interpolate, mix
 from facegen.shading import Lights, Surface, shade
 from facegen.skin import paint
@@ -181,7 +181,8 @@ class Painter:
         long = tress[0] > 0.5
         strands = grain.strands(anatomy, tress, person, self._spacing)
         anatomy = dataclasses.replace(anatomy, strands=strands)
-        locks = lit[6:9] * (1 + _LOCKS * strands)
+        clear = contrast(person)
+        locks = lit[6:9] * (1 + _LOCKS * clear * strands)
         covered = torch.where(long, 1.0, coverage(anatomy, person))
         normals, strand = (
             torch.nn.functional.normalize(plane, dim=0) for plane in (lit[0:3], lit[3:6])
@@ -190,7 +191,7 @@ class Painter:
         pores = grain.pores(anatomy.points, self._spacing)
         skin = anatomy.is_skin * (anatomy.cloth < 0)
         relief = _PITTED * skin * pores
-        rods = _RELIEF * strands * torch.linalg.cross(normals, strand, dim=0)
+        rods = _RELIEF * clear * strands * torch.linalg.cross(normals, strand, dim=0)
         relief = relief + covered.clamp(0, 1) * (rods - relief)
         painted = Surface(
             normals=torch.nn.functional.normalize(normals + relief, dim=0)[None],

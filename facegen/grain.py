@@ -57,7 +57,7 @@ def strands(anatomy: Anatomy, combed: Tensor, person: Appearance, spacing: float
     for kind, (width, weight) in enumerate(_LOCKS):
         if (seen := _seen(width, spacing)) > 0:
             straight = 18.0 + 8.0 * width - facial * (14.0 + 6.0 * width)
-            length = straight + person.curl * (1.5 * width - straight)
+            length = straight + person.curl * (3.0 * width - straight)
             lock = torch.stack([across / width, along / length]) + person.mottle[0, 0]
             texture = texture + seen * weight * noise(lock, kind)
     return texture / math.sqrt(_VARIANCE)

@@ -4,22 +4,28 @@ import torch
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
-from facegen.appearance import Appearance
+from facegen.appearance import PART_MM, Appearance
+from facegen.curtain import TOP
+
+_RUN_OUT = 5.0
+"""How far from under a sheet of hair single ones reach, mm."""
 
 
 def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Displacements (batch, 3, vertex) in mm, head frame, that give hair and beard their volume."""
     depth = _depth(anatomy, person)
     top = _ramp(anatomy.points[1], 20.0, 75.0)
-    front = top * _ramp(anatomy.around, 75.0, 30.0)
+    # Right above the head's axis all directions meet: nothing may depend on them there.
+    from_axis = torch.hypot(anatomy.points[0], anatomy.points[2] - TOP[2])
+    front = top * _ramp(anatomy.around, 75.0, 30.0) * _ramp(from_axis, 5.0, 50.0)
     thickness = person.sides[:, None] + (person.volume - person.sides)[:, None] * top
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
-    across = (anatomy.points[0] - person.part[:, None]) / 7.0
+    across = (anatomy.points[0] - person.part[:, None]) / 9.0
     groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
     # Straight hair lies in locks, curls make tufts.
     tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person)
-    thickness = thickness * (1 - 0.55 * groove + tufts)
+    thickness = thickness * (1 - 0.4 * groove + tufts)
     # At the forehead hair rises within a few mm, at the nape it tapers.
     rise = 11.0 + 15.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
     grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
@@ -44,6 +50,11 @@ def locks(anatomy: Anatomy, person: Appearance) -> Tensor:
     return both @ anatomy.locks
 
 
+def contrast(person: Appearance) -> Tensor:
+    """How much of the contrast between locks is left (batch,): light gets around in fair hair."""
+    return 1 / (1 + 2.5 * person.hair_colour.mean(dim=1))
+
+
 def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """How much of the skin hair hides: (batch, vertex), to be clamped to 0..1 after interpolation.
 
@@ -52,10 +63,15 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     """
     depth = _depth(anatomy, person)
     # Short hair fades out towards ears and nape.
-    edge = 10.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
+    # Loose hair's sheet meets the skin in triangles: hair of the scalp's own runs out below it.
+    side = (person.part / PART_MM)[:, None]
+    sheet = anatomy.sheet[0] + side * (anatomy.sheet[1] + side * anatomy.sheet[2])
+    loose = (person.long * (1 - person.tied))[:, None]
+    depth = torch.maximum(depth, sheet + _RUN_OUT - 200.0 * (1 - loose))
+    edge = 15.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
-    scalp = scalp + (0.17 * person.density[:, None] - 0.06) * anatomy.strands
-    thin = 4.0 * _crown(anatomy, person) - 0.6 + 0.08 * anatomy.waves[1, 0]
+    scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
+    thin = 2.4 * _crown(anatomy, person) - 0.4 + 0.08 * anatomy.waves[1, 0]
     scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
 
@@ -64,7 +80,9 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     arch = person.brow_arch[:, None] * torch.sin(torch.pi * anatomy.brow_along)
     inside = anatomy.brow + anatomy.brow_rise.abs() - (anatomy.brow_rise - arch).abs()
     brow = (inside + 3.2 * (thick - 1.0)) / 3.0 + 0.35
-    brow = torch.minimum(brow, 0.8 - 0.25 * anatomy.brow_along) + 0.16 * anatomy.strands
+    # Its inner end begins with single hairs.
+    dense = 0.8 - 0.25 * anatomy.brow_along - 0.35 * _ramp(anatomy.brow_along, 0.22, 0.0)
+    brow = torch.minimum(brow, dense) + 0.18 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.
     cheeks = _beard(anatomy, person) / 15.0 + 0.12 * anatomy.waves[1, 1] - 0.1
@@ -85,8 +103,12 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     colour = person.hair_colour[..., None] + on_face * change[..., None]
     # A head of hair is not one flat tone, and little light gets down to its edges.
     edge = 1 - 0.3 * torch.exp(-(((anatomy.scalp - 2.0) / 13.0) ** 2))
-    tone = edge * (1 + 0.16 * locks(anatomy, person)) * (1 + 0.26 * anatomy.strands)
-    return colour * tone[:, None]
+    mixed = contrast(person)[:, None]
+    mixed = mixed + on_face * (1 - mixed)
+    tone = (1 + 0.16 * mixed * locks(anatomy, person)) * (1 + 0.26 * mixed * anatomy.strands)
+    tone = edge * tone
+    # Lashes stand close, and shade one another.
+    return colour * (tone * (1 - 0.85 * anatomy.lash))[:, None]
 
 
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -111,7 +133,7 @@ def _beard(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:
     """1 where hair still grows .. 0 on a bald top; the wreath at the sides stays longest."""
-    height = _ramp(anatomy.points[1] + 0.25 * anatomy.points[2], 5.0, 60.0)
+    height = _ramp(anatomy.points[1] + 0.45 * anatomy.points[2], 0.0, 60.0)
     return 1 - (1 - person.crown[:, None]) * height
 
 

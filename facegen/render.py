@@ -15,6 +15,7 @@ from facegen.appearance import describe
 from facegen.detail import Lit, Painter
 from facegen.device import move
 from facegen.errors import UserError
+from facegen.eyes import Eyes
 from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.harmonics import surroundings
@@ -67,15 +68,13 @@ class Renderer:
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
         normals = VertexNormals(body, len(model.mean))(self._mean[None])[0]
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
-        self._body = anatomy = bare(survey(model, normals), model.albedo is not None)
-        self._hair = Hairdresser(
-            self._mean,
-            (anatomy.is_skin > 0.5) & (anatomy.ear < 0.02),
-            float(self._mean[1, anatomy.is_skin < 0.5].mean()),
-        )
+        anatomy = bare(survey(model, normals), model.albedo is not None)
+        self._eyes = Eyes(self._mean, anatomy)
+        self._hair = Hairdresser(self._mean, anatomy)
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
-        self._anatomy = self._hair.joined(anatomy)
-        self._wet = 1 - self._anatomy.is_skin
+        self._body = self._hair.hung(anatomy)
+        self._anatomy = self._hair.joined(self._body)
+        self._wet = self._anatomy.wet
         self._normals = VertexNormals(self.faces, len(self._wet))
 
     @property
@@ -118,7 +117,7 @@ class Renderer:
         appearance = describe(traits, coefficients)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         tresses = self._hair.dress(vertices, appearance)
-        vertices = vertices + displace(self._body, appearance)
+        vertices = self._eyes.seated(vertices + displace(self._body, appearance))
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
         own = self._own_albedo
@@ -130,7 +129,7 @@ class Renderer:
         skin = own(colours) if own else paint(self._body, appearance)
         return People(
             vertices=vertices,
-            normals=self._normals(vertices),
+            normals=self._eyes.bulging(self._normals(vertices)),
             skin=torch.cat([skin, locks], dim=2),
             hair=torch.cat([hair_colours(self._body, appearance), locks], dim=2),
             covered=torch.cat([coverage(self._body, appearance), full], dim=1),

@@ -54,7 +54,7 @@ class Surface:
     skin, hair (batch, 3, vertex): linear reflectance of the two layers.
     covered (batch, vertex): how much hair hides the skin.
     gloss (batch,): factor of the specular reflection.
-    occlusion, wet (vertex,): the share of the sky in view; 1 on eyeballs.
+    occlusion, wet (vertex,): the share of the sky in view; 1 on eyeballs, less on lips.
     """
 
     normals: Tensor

@@ -49,21 +49,24 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
     freckled = torch.exp(-(((anatomy.points[1] + 25.0) / 30.0) ** 2)) * (anatomy.points[2] > 25)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
-    melanin = melanin + 0.30 * spots * freckled * person.freckles[:, None]
+    melanin = melanin + 0.24 * spots * freckled * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
     melanin = melanin + 0.8 * anatomy.nostril
     offset = anatomy.points[:2] - person.mole[..., None]
     mole = torch.exp(-(offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
-    melanin = melanin + 0.6 * mole
+    melanin = melanin + person.mole_depth[:, None] * mole
 
     haemoglobin = person.haemoglobin[:, None] * (
         0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
-    haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.14 * anatomy.lid
+    haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.07 * anatomy.lid
     lips = ((anatomy.lips - 0.15) / 0.75).clamp(0, 1)
-    haemoglobin = haemoglobin + lips * (0.15 + person.lips[:, None])
-    melanin = melanin - 0.03 * lips + 0.09 * old * fair * anatomy.wrinkle
+    # Lips are darker than the skin around them, and where that is dark, hardly redder.
+    haemoglobin = haemoglobin + lips * (0.24 + person.lips[:, None])
+    melanin = melanin + 0.04 * lips + 0.09 * old * fair * anatomy.wrinkle
+    # Light that gets into a crease comes out of it red: it has met skin more than once.
+    haemoglobin = haemoglobin + 0.35 * (0.8 - anatomy.occlusion).clamp(0, 0.4)
     # Where melanin takes the light, there is little left for blood to tint.
     haemoglobin = haemoglobin * (1 - 0.45 * person.melanin[:, None].clamp(0, 1))
     return melanin, haemoglobin

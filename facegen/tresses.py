@@ -7,6 +7,7 @@ places on the mean head lie next to. Who wears none has the grid folded up withi
 it costs nothing.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
-from facegen.appearance import Appearance
-from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain
+from facegen.appearance import PART_MM, Appearance
+from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain, under
+from facegen.hair import contrast
 
 _FALL_ROWS = 11
 _ROWS = CROWN_ROWS + _FALL_ROWS
@@ -48,11 +50,11 @@ class Hairdresser:
     strands.
     """
 
-    def __init__(self, mean: Tensor, scalp: Tensor, eye_height: float):
-        """A head's mean (3, vertex), mm; the vertices of skin that hair may lie on, bool.
-
-        eye_height: mm, the eyes' height in mean.
-        """
+    def __init__(self, mean: Tensor, body: Anatomy):
+        """A head's mean (3, vertex), mm, and the anatomy of its body."""
+        eye_height = float(mean[1, body.is_skin < 0.5].mean())
+        # Hair lies on skin, but not on ears.
+        scalp = (body.is_skin > 0.5) & (body.ear < 0.02)
         points = mean.T.double().numpy() - [0.0, eye_height, 0.0]
         skin = np.flatnonzero(scalp.numpy())
         self._eye_height = eye_height
@@ -64,7 +66,9 @@ class Hairdresser:
         # The crown's rows, and dense guides below them, by the side on which the parting is.
         raised = np.array([0.0, eye_height, 0.0])[:, None, None]
         left, middle, right = (torch.from_numpy(crown + raised).float() for crown, _ in curtains)
-        self._crown = torch.stack([middle, (right - left) / 2, (right + left) / 2 - middle])
+        self._crown = _quadratic(left, middle, right)
+        depth = [torch.from_numpy(under(points, shift)).float() for shift in (-1.0, 0.0, 1.0)]
+        self._sheet = _quadratic(*depth)
         self._guides = torch.from_numpy(curtains[1][1] + raised).float()
         resting = torch.cat([middle, self._fall(torch.tensor([-120.0]))[0]], dim=1)
         distance, near = cKDTree(points[skin]).query(
@@ -91,6 +95,10 @@ class Hairdresser:
         self.combed = torch.stack([wide, height])
         self._lock = torch.from_numpy(random.standard_normal((3, 1, COLUMNS))).float()
 
+    def hung(self, body: Anatomy) -> Anatomy:
+        """The anatomy of a body that knows where a sheet of loose hair begins."""
+        return dataclasses.replace(body, sheet=self._sheet) if self._whole else body
+
     def joined(self, body: Anatomy) -> Anatomy:
         """The anatomy of a body and, behind its vertices, the tresses'."""
         count = len(self.occlusion)
@@ -115,7 +123,8 @@ class Hairdresser:
         nowhere = self._centre.expand_as(outer[0])
         worn = (person.long[:, None, None, None] > 0.5) & self._whole
         grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
-        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, _ROWS, -1)
+        mixed = contrast(person)[:, None, None]
+        tone = 1 + 0.16 * mixed * self._locks(person, 0).expand(-1, _ROWS, -1)
         tone = tone * (1.05 - 0.25 * self._row)
         return Tresses(grid.flatten(2), torch.stack([tone, 0.8 * tone], dim=1).flatten(1))
 
@@ -141,7 +150,7 @@ class Hairdresser:
 
     def _hang(self, person: Appearance) -> Tensor:
         """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
-        part = (person.part / 26.0)[:, None, None, None]
+        part = (person.part / PART_MM)[:, None, None, None]
         crown = self._crown[0] + part * self._crown[1] + part**2 * self._crown[2]
         tip = person.tip[:, None] + 2.0 * self._locks(person, 1)[:, 0]
         base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
@@ -200,6 +209,11 @@ class Hairdresser:
         origin = torch.stack([0 * x, y + 0 * x + self._eye_height, z + 0 * x], dim=1)
         around = torch.stack([x, dy, -dz], dim=1)
         return origin + around + follow, origin + follow
+
+
+def _quadratic(left: Tensor, middle: Tensor, right: Tensor) -> Tensor:
+    """Coefficients (3, ...) of 1, s and s**2 for what is that at s = -1, 0 and 1."""
+    return torch.stack([middle, (right - left) / 2, (right + left) / 2 - middle])
 
 
 def _unit(vectors: Tensor) -> Tensor:

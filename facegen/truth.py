@@ -137,7 +137,7 @@ class GroundTruth:
             covered=people.covered,
             gloss=people.gloss,
             occlusion=anatomy.occlusion,
-            wet=1 - anatomy.is_skin,
+            wet=anatomy.wet,
         )
         painter, faces = self._renderer.painter, self._renderer.faces
         return painter.reflectance(surface, people.appearance, screen, faces, fragments)

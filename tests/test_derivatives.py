@@ -30,7 +30,7 @@ SIDE = 32
 FINE = 6
 
 
-def dense_visibility(vertices, normals, faces, light):
+def dense_visibility(vertices, normals, faces, light, sight=None):
     """What shadow.key_visibility estimates, from a map of FINE times as many samples a side."""
     seen, look = shadow.from_light(vertices, light)
     receivers = (seen + shadow.BIAS_MM * (look @ normals).mT)[0]
