@@ -9,8 +9,9 @@ The supervision is the paper's: which factor varies in a mini-batch, never a val
    of variances, Fisher's discriminant (1936), which the encoder learns at once and without the
    decoder; left to the likelihood alone, the light's unit is found late, or never. The ratio has no
    scale, so neither shrinking a unit nor spreading it pays.
-3. The same for all intrinsic units together, later, when they carry something: what they know of
-   pose and light is what moves them in mini-batches of one person.
+3. The same for the intrinsic units, later, when they carry something: what they know of pose and
+   light is what moves them in mini-batches of one person. Each has a ratio of its own: in a ratio
+   of their variances' sums the many that say little could go on knowing the pose.
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class Method:
 
     swap: shared units come from another image every so many steps.
     scalar: weight of the ratio of each scalar factor's unit, nats per image.
-    intrinsic: weight of that of the intrinsic units. start: the part of the steps before it.
+    intrinsic: weight of those of the intrinsic units, their mean. start: the part of the steps
+        before it.
     """
 
     supervision: ClassVar[str] = "which factor varies"
@@ -60,29 +62,24 @@ class Method:
         share = torch.where(active, 1.0, 1.0 / posterior.mean.shape[1])
         kl = (kl_divergence(received) * share).sum()
         images = posterior.mean.shape[0] * posterior.mean.shape[1]
-        penalty = self.scalar * variance_ratios(posterior.mean, given.active)[: len(LATENTS)].sum()
+        ratios, scalars = variance_ratios(posterior.mean, given.active), len(LATENTS)
+        penalty = self.scalar * ratios[:scalars].sum()
         if given.progress >= self.start:
-            penalty = penalty + self.intrinsic * variance_ratios(posterior.mean, given.active)[-1]
+            penalty = penalty + self.intrinsic * ratios[scalars:].mean()
         return Priced(sample(received, noise), kl, images * penalty)
 
 
 def variance_ratios(
     mean: Float[Tensor, "group sample code"], active: Bool[Tensor, "group code"]
-) -> Float[Tensor, " factor"]:
-    """How much each scalar factor's unit, and last the intrinsic ones together, moves wrongly.
+) -> Float[Tensor, " code"]:
+    """How much each unit moves wrongly.
 
-    0.5 log of the variance within mini-batches that share the factor over that within those in
+    0.5 log of its variance within mini-batches that share its factor over that within those in
     which it varies: nats of a Gaussian signal, below 0 when most is right. 0 for a factor that all
     of a step's mini-batches share, or none.
     """
-    scalars = len(LATENTS)
     within, whole = mean.var(1), mean.flatten(0, 1).var(0, correction=0)
-    # The intrinsic units count as one of several dimensions.
-    within, whole = (
-        torch.cat([x[..., :scalars], x[..., scalars:].sum(-1, keepdim=True)], dim=-1)
-        for x in (within, whole)
-    )
-    own = active[:, : scalars + 1].to(within.dtype)
+    own = active.to(within.dtype)
     count, others = own.sum(0), (1.0 - own).sum(0)
     right = (within * own).sum(0) / count.clamp(min=1.0)
     wrong = (within * (1.0 - own)).sum(0) / others.clamp(min=1.0)
