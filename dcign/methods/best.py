@@ -46,7 +46,7 @@ class Method:
     named: ClassVar[bool] = True
     swap: int = 2
     scalar: float = 500.0
-    intrinsic: float = 500.0
+    intrinsic: float = 200.0
     start: float = 0.3
 
     def __call__(self, given: Given) -> Priced:
