@@ -60,7 +60,9 @@ def measured() -> list[tuple[str, str, str]]:
 
 def markdown(rows: list[tuple[str, ...]]) -> str:
     """A table of text as Markdown."""
-    lines = [" | ".join(row) for row in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
+    # A bar in a title, as of |Spearman|, would end its cell.
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    lines = [" | ".join(row) for row in (cells[0], ["---"] * len(cells[0]), *cells[1:])]
     return "".join(f"| {line} |\n" for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,7 +111,10 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
     assert all("\N{PLUS-MINUS SIGN}" in cell for row in rows[2:-1] for cell in row[1:])
     assert rows[-1] == ("seeds", "2", "2")
     assert {len(row) for row in rows} == {3}
-    assert markdown(rows).count("\n") == len(rows) + 1
+    lines = markdown(rows).splitlines()
+    assert len(lines) == len(rows) + 1
+    # Every line has as many cells; a title's own bars are none.
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(rows[0]) + 1}
     found = [f["evaluation"]["factors"][1]["spearman"] for f in figures if f["variant"] == "told"]
     (shown,) = (row[2] for row in rows if row[0] == "|Spearman| of elevation")
     assert shown.startswith(f"{np.mean(np.abs(found)):.3f}")
