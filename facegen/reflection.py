@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.jit import kernel, parallel_kernel, prange, stand_in
-from facegen.raster.sight import Indices, Sight, shown_by
+from facegen.raster.sight import Indices, Sight
 
 Floats = NDArray[np.float32]
 
@@ -140,7 +140,9 @@ def _shade_image(
     sight: Sight,
     layers: Floats,
 ) -> None:
-    seen, shaded = shown_by(sight, n), np.empty((_AT_ONCE, layers.shape[1]), dtype=np.float32)
+    shaded = np.empty((_AT_ONCE, layers.shape[1]), dtype=np.float32)
+    shown = n % len(sight.many)
+    seen = sight.vertices[shown, : sight.many[shown]]
     for start in range(0, len(seen), _AT_ONCE):
         some = seen[start : start + _AT_ONCE]
         _shade_some(scene, _near(planes, n, some), lights, luma, shaded[: len(some)])

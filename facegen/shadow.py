@@ -10,7 +10,7 @@ from torch import Tensor
 from facegen import penumbra
 from facegen.raster import Topology, plain, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
-from facegen.raster.sight import Sight, everything, shown_by
+from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
 
@@ -148,7 +148,8 @@ def _filter_image(
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
     zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(BIAS_MM)
-    for v in shown_by(wanted, n):
+    shown = n % len(wanted.many)
+    for v in wanted.vertices[shown, : wanted.many[shown]]:
         share[v] = one
         nx, ny, nz = normals[0, v], normals[1, v], normals[2, v]
         away = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz

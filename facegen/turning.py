@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.jit import kernel, parallel_kernel, prange
-from facegen.raster.sight import Sight, everything, shown_by
+from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +50,8 @@ def _turn(image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Si
 def _turn_one(
     image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Sight, n: int
 ) -> None:
-    seen, (x, y, z) = shown_by(sight, n), vectors
+    shown, (x, y, z) = n % len(sight.many), vectors
+    seen = sight.vertices[shown, : sight.many[shown]]
     for k in range(3):
         a, b, c, shift, plane = turn[k, 0], turn[k, 1], turn[k, 2], moved[k], image[k]
         # All of them in vector instructions, which take them in order.

@@ -11,7 +11,7 @@ from facegen.raster.contract import Fragments
 from facegen.raster.interpolate import interpolate
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.resolve import resolve
-from facegen.raster.sight import Sight, everything, shown_by
+from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
@@ -98,7 +98,8 @@ def _composite_image(pixels: Floats, inputs: _Inputs, sight: Sight, n: int) -> N
     # What a sample needs of a vertex, side by side. Place and layers are read in order once, and
     # are in a near cache when samples ask for them in no order.
     vertex = np.empty((len(screen), 3 + layers.shape[1]), dtype=np.float32)
-    for v in shown_by(sight, n):
+    shown = n % len(sight.many)
+    for v in sight.vertices[shown, : sight.many[shown]]:
         for k in range(3):
             vertex[v, k] = screen[v, k]
         for k in range(layers.shape[1]):

@@ -31,6 +31,12 @@ def kernel(function: _Function) -> _Function:
     return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def inlined(function: _Function) -> _Function:
+    """Compile into the kernels that call it, however long it is: no vectors in loops with calls."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+    return cast(_Function, compiled)
+
+
 def stand_in(function: Callable[..., Any], substitute: Callable[..., Any]) -> None:
     """Have kernels run what substitute returns for a function that numba cannot compile.
 

@@ -48,13 +48,6 @@ def everything(vertices: int) -> Sight:
     return Sight(np.arange(vertices, dtype=np.uint32)[None], np.array([vertices]))
 
 
-@kernel
-def shown_by(sight: Sight, picture: int) -> Indices:
-    """The vertices in sight of a picture, for kernels."""
-    n = picture % len(sight.many)
-    return sight.vertices[n, : sight.many[n]]
-
-
 @parallel_kernel
 def _find(face_id: Ids, faces: Indices, vertices: Indices, many: NDArray[np.int64]) -> None:
     for n in prange(len(face_id)):
