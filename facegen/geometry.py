@@ -118,23 +118,24 @@ class _UnitNormals(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, vertices: Tensor, faces: Tensor) -> Tensor:
-        ctx.save_for_backward(vertices, faces)
         unit = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
-        normals.forward(vertices.contiguous().numpy(), _indices(faces), unit.numpy())
+        scales = vertices.new_empty((len(vertices), vertices.shape[2]))
+        place = vertices.contiguous().numpy()
+        normals.forward(place, _indices(faces), unit.numpy(), scales.numpy())
+        ctx.save_for_backward(vertices, faces, unit, scales)
         return unit
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_normals: Tensor) -> tuple[Tensor, None]:
-        vertices, faces = ctx.saved_tensors
-        sums, gradient = (
-            torch.zeros_like(vertices, memory_format=torch.contiguous_format) for _ in range(2)
-        )
+        vertices, faces, unit, scales = ctx.saved_tensors
+        gradient = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
         normals.backward(
             vertices.contiguous().numpy(),
             _indices(faces),
+            unit.numpy(),
+            scales.numpy(),
             by_normals.contiguous().numpy(),
-            sums.numpy(),
             gradient.numpy(),
         )
         return gradient, None

@@ -14,22 +14,29 @@ LEAST = 1e-20
 
 
 @parallel_kernel
-def forward(vertices: Floats, faces: Indices, normals: Floats) -> None:
-    """Fill normals (batch, 3, vertex), which hold zeros, from vertices of the same shape."""
+def forward(vertices: Floats, faces: Indices, normals: Floats, scales: Floats) -> None:
+    """Fill normals (batch, 3, vertex), which hold zeros, from vertices of the same shape.
+
+    scales (batch, vertex): what the sums of face normals were multiplied by, for backward.
+    """
     for n in prange(len(vertices)):
         _add_faces(vertices[n], faces, normals[n])
-        _to_unit(normals[n])
+        _to_unit(normals[n], scales[n])
 
 
 @parallel_kernel
 def backward(
-    vertices: Floats, faces: Indices, by_normals: Floats, sums: Floats, by_vertices: Floats
+    vertices: Floats,
+    faces: Indices,
+    normals: Floats,
+    scales: Floats,
+    by_normals: Floats,
+    by_vertices: Floats,
 ) -> None:
-    """Add the gradient by vertices; all are (batch, 3, vertex), the last two hold zeros."""
+    """Add the gradient by vertices (batch, 3, vertex); normals and scales are forward's."""
     for n in prange(len(vertices)):
-        _add_faces(vertices[n], faces, sums[n])
-        _by_sums(sums[n], by_normals[n])
-        _by_vertices(vertices[n], faces, sums[n], by_vertices[n])
+        by_sums = _by_sums(normals[n], scales[n], by_normals[n])
+        _by_vertices(vertices[n], faces, by_sums, by_vertices[n])
 
 
 @kernel
@@ -59,28 +66,31 @@ def _add_faces(vertices: Floats, faces: Indices, sums: Floats) -> None:
 
 
 @kernel
-def _to_unit(sums: Floats) -> None:
+def _to_unit(sums: Floats, scales: Floats) -> None:
     number = sums.dtype.type
     for v in range(sums.shape[1]):
         x, y, z = sums[0, v], sums[1, v], sums[2, v]
         scale = number(1) / np.sqrt(max(x * x + y * y + z * z, number(LEAST)))
         sums[0, v], sums[1, v], sums[2, v] = x * scale, y * scale, z * scale
+        scales[v] = scale
 
 
 @kernel
-def _by_sums(sums: Floats, by_normals: Floats) -> None:
-    """Replace sums by the gradient by them."""
-    number = sums.dtype.type
-    for v in range(sums.shape[1]):
-        x, y, z = sums[0, v], sums[1, v], sums[2, v]
+def _by_sums(normals: Floats, scales: Floats, by_normals: Floats) -> Floats:
+    """The gradient (vertex, 3) by the sums of face normals; faces want its rows side by side."""
+    number = normals.dtype.type
+    by_sums = np.empty((len(scales), 3), normals.dtype)
+    most = number(1) / np.sqrt(number(LEAST))
+    for v in range(len(scales)):
+        x, y, z = normals[0, v], normals[1, v], normals[2, v]
         gx, gy, gz = by_normals[0, v], by_normals[1, v], by_normals[2, v]
-        squared = x * x + y * y + z * z
-        scale = number(1) / np.sqrt(max(squared, number(LEAST)))
+        scale = scales[v]
         # A unit vector does not change along itself; one shorter than the least is not a unit one.
-        along = (x * gx + y * gy + z * gz) * scale * scale if squared > LEAST else number(0)
-        sums[0, v] = (gx - along * x) * scale
-        sums[1, v] = (gy - along * y) * scale
-        sums[2, v] = (gz - along * z) * scale
+        along = x * gx + y * gy + z * gz if scale < most else number(0)
+        by_sums[v, 0] = (gx - along * x) * scale
+        by_sums[v, 1] = (gy - along * y) * scale
+        by_sums[v, 2] = (gz - along * z) * scale
+    return by_sums
 
 
 @kernel
@@ -88,9 +98,9 @@ def _by_vertices(vertices: Floats, faces: Indices, by_sums: Floats, by_vertices:
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         gradient = (
-            by_sums[0, a] + by_sums[0, b] + by_sums[0, c],
-            by_sums[1, a] + by_sums[1, b] + by_sums[1, c],
-            by_sums[2, a] + by_sums[2, b] + by_sums[2, c],
+            by_sums[a, 0] + by_sums[b, 0] + by_sums[c, 0],
+            by_sums[a, 1] + by_sums[b, 1] + by_sums[c, 1],
+            by_sums[a, 2] + by_sums[b, 2] + by_sums[c, 2],
         )
         by_b = _cross(_edge(vertices, a, c), gradient)
         by_c = _cross(gradient, _edge(vertices, a, b))

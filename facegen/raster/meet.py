@@ -5,15 +5,17 @@ other. Nearness, 1 / z, is linear over a face on the screen: it says where that 
 with the corners of both faces. These places are summed as those of occluding edges are.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.planes import coordinates, nearness
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
 Faces = NDArray[np.uint32]
-Floats3 = tuple[float, float, float]
 
 _LEAST_CHANGE = 0.02
 """Of what is seen: most samples beside each other see one smooth surface, and are passed over."""
@@ -22,41 +24,90 @@ _LONGEST_WALK = 12
 """Faces between two samples."""
 
 
+class _Image(NamedTuple):
+    """One rasterized image; as in follow_silhouettes."""
+
+    screen: Floats
+    faces: Faces
+    neighbours: Ids
+    layers: Floats
+    samples: Floats
+    by_pixels: Floats
+
+
 @parallel_kernel
 def meet(
     screen: Floats,
     faces: Faces,
     neighbours: Ids,
+    found: Ids,
     face_id: Ids,
     layers: Floats,
     samples: Floats,
     by_pixels: Floats,
     by_screen: Floats,
 ) -> None:
-    """Add the gradient by screen (batch, vertex, 3); the others are as in follow_silhouettes."""
+    """Add the gradient by screen (batch, vertex, 3).
+
+    found: from facegen.raster.occlude. The others are as in follow_silhouettes.
+    """
     for n in prange(len(screen)):
-        rows, columns = face_id.shape[1:]
-        shown = layers[n % len(layers)]
+        image = _Image(
+            screen[n], faces, neighbours, layers[n % len(layers)], samples[n], by_pixels[n]
+        )
         walked, borders = np.empty((2, _LONGEST_WALK), np.int64), np.empty((2, _LONGEST_WALK))
-        for row in range(rows):
-            for column in range(columns):
-                first = face_id[n, row, column]
-                for along in range(2 if first >= 0 else 0):
-                    down, right = row + along, column + 1 - along
-                    if down == rows or right == columns:
+        rows, columns = face_id.shape[1:]
+        for along in range(2):
+            for row in range(rows - along):
+                # Rows of their own: indices of whole arrays would take most of the time.
+                ids, next_ids = face_id[n, row], face_id[n, row + along]
+                shown, next_shown = samples[n, row], samples[n, row + along]
+                is_edge = found[n, along, row]
+                for column in range(columns - 1 + along):
+                    right = column + 1 - along
+                    first, second = ids[column], next_ids[right]
+                    if first == second or first < 0 or second < 0 or is_edge[column] != 0:
                         continue
-                    second = face_id[n, down, right]
-                    if second < 0 or second == first:
+                    if _is_alike(shown[column], next_shown[right]) or _is_one_surface(
+                        first, second, right + 0.5, row + along + 0.5, image
+                    ):
                         continue
-                    change = 0.0
-                    for k in range(samples.shape[3]):
-                        step = samples[n, row, column, k] - samples[n, down, right, k]
-                        change = max(change, abs(step))
-                    if change > _LEAST_CHANGE:
-                        _pair(
-                            first, second, row, column, along, screen[n], faces, neighbours,
-                            shown, samples[n], by_pixels[n], walked, borders, by_screen[n],
-                        )  # fmt: skip
+                    _pair(first, second, row, column, along, image, walked, borders, by_screen[n])
+
+
+@kernel
+def _is_alike(sample: Floats, other: Floats) -> bool:
+    change = 0.0
+    for k in range(len(sample)):
+        change = max(change, abs(sample[k] - other[k]))
+    return bool(change <= _LEAST_CHANGE)
+
+
+@kernel
+def _is_one_surface(first: int, second: int, x: float, y: float, image: _Image) -> bool:
+    """Whether walking from a face to a point of the screen leads to the face that is seen there.
+
+    Two samples beside each other that see different things mostly see one surface's bend or paint.
+    """
+    screen, faces = image.screen, image.faces
+    for i in range(3):
+        for j in range(3):
+            if faces[first, i] == faces[second, j]:
+                return True
+    face = first
+    for _ in range(_LONGEST_WALK):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        ax, ay = screen[a, 0] - x, screen[a, 1] - y
+        bx, by = screen[b, 0] - x, screen[b, 1] - y
+        cx, cy = screen[c, 0] - x, screen[c, 1] - y
+        ea, eb, ec = cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by
+        least = min(ea, eb, ec)
+        if ea + eb + ec <= 0 or least >= 0:
+            return False
+        face = image.neighbours[face, 0 if least == ea else (1 if least == eb else 2)]
+        if face == second or face < 0:
+            return bool(face == second)
+    return False
 
 
 @kernel
@@ -66,25 +117,17 @@ def _pair(
     row: int,
     column: int,
     along: int,
-    screen: Floats,
-    faces: Faces,
-    neighbours: Ids,
-    layers: Floats,
-    samples: Floats,
-    by_pixels: Floats,
+    image: _Image,
     walked: NDArray[np.int64],
     borders: NDArray[np.float64],
     by_screen: Floats,
 ) -> None:
     """Look for the place where the surface that one sample sees gives way to the next one's."""
-    for i in range(3):
-        for j in range(3):
-            if faces[first, i] == faces[second, j]:
-                return
+    screen, faces = image.screen, image.faces
     (ones, others), (ends, starts) = walked, borders
     x, y = column + 0.5, row + 0.5
-    length = _walk(first, x, y, along, 0.0, 1.0, screen, faces, neighbours, ones, ends)
-    depth = _walk(second, x, y, along, 1.0, -1.0, screen, faces, neighbours, others, starts)
+    length = _walk(first, x, y, along, 0.0, 1.0, image, ones, ends)
+    depth = _walk(second, x, y, along, 1.0, -1.0, image, others, starts)
     at = 0.0
     for i in range(length):
         for j in range(depth - 1, -1, -1):
@@ -95,19 +138,16 @@ def _pair(
             one, other = faces[ones[i]], faces[others[j]]
             if ones[i] == others[j]:
                 return
-            ahead, right, down = _nearness(one, screen, x, y)
-            other_ahead, other_right, other_down = _nearness(other, screen, x, y)
+            ahead, right, down = nearness(one, screen, x, y)
+            other_ahead, other_right, other_down = nearness(other, screen, x, y)
             ahead, right, down = ahead - other_ahead, right - other_right, down - other_down
             slope = right if along == 0 else down
             if ahead + low * slope < 0 or ahead + high * slope >= 0:
                 continue
             share = -ahead / slope
             px, py = (x + share, y) if along == 0 else (x, y + share)
-            side = len(samples) // len(by_pixels)
-            gain = _gain(
-                one, other, row, column, along, px, py, screen, layers, samples,
-                by_pixels[int(py) // side, int(px) // side],
-            )  # fmt: skip
+            side = len(image.samples) // len(image.by_pixels)
+            gain = _gain(one, other, row, column, along, px, py, image)
             # The place moves by change / -slope, and counts slope^2 / (right^2 + down^2).
             gain *= -slope / ((right * right + down * down) * (side * side))
             _add(gain, one, screen, px, py, by_screen)
@@ -124,9 +164,7 @@ def _walk(
     along: int,
     start: float,
     way: float,
-    screen: Floats,
-    faces: Faces,
-    neighbours: Ids,
+    image: _Image,
     walked: NDArray[np.int64],
     ends: NDArray[np.float64],
 ) -> int:
@@ -134,10 +172,11 @@ def _walk(
 
     They begin at start, 0 or 1, and go on in a way, 1 or -1, along a line of samples.
     """
+    screen, faces = image.screen, image.faces
     at = start
     for count in range(_LONGEST_WALK):
-        here = _coordinates(faces[face], screen, x, y)
-        there = _coordinates(faces[face], screen, x + (1.0 - along), y + (0.0 + along))
+        here = coordinates(faces[face], screen, x, y)
+        there = coordinates(faces[face], screen, x + (1.0 - along), y + (0.0 + along))
         end, across = 1.0 - start, -1
         for i in range(3):
             slope = there[i] - here[i]
@@ -149,7 +188,7 @@ def _walk(
         ends[count] = at
         if across < 0:
             return count + 1
-        face = neighbours[face, across]
+        face = image.neighbours[face, across]
         if face < 0 or not _is_front(faces[face], screen):
             return count + 1
     return _LONGEST_WALK
@@ -165,19 +204,12 @@ def _is_front(face: Faces, screen: Floats) -> bool:
 
 @kernel
 def _gain(
-    one: Faces,
-    other: Faces,
-    row: int,
-    column: int,
-    along: int,
-    x: float,
-    y: float,
-    screen: Floats,
-    layers: Floats,
-    samples: Floats,
-    by_pixel: Floats,
+    one: Faces, other: Faces, row: int, column: int, along: int, x: float, y: float, image: _Image
 ) -> float:
     """The gradient by how much more is seen of one face, and less of another, at a point."""
+    samples, screen, layers = image.samples, image.screen, image.layers
+    side = len(samples) // len(image.by_pixels)
+    by_pixel = image.by_pixels[int(y) // side, int(x) // side]
     gain = 0.0
     for k in range(samples.shape[2]):
         if layers.shape[1]:
@@ -191,7 +223,7 @@ def _gain(
 @kernel
 def _shown(face: Faces, k: int, x: float, y: float, screen: Floats, layers: Floats) -> float:
     """Channel k of a face at a point: interpolated and mixed."""
-    a, b, c = _coordinates(face, screen, x, y)
+    a, b, c = coordinates(face, screen, x, y)
     a, b, c = a / screen[face[0], 2], b / screen[face[1], 2], c / screen[face[2], 2]
     total, channels = a + b + c, layers.shape[1] // 2
     one, two, three = layers[face[0]], layers[face[1]], layers[face[2]]
@@ -205,37 +237,12 @@ def _shown(face: Faces, k: int, x: float, y: float, screen: Floats, layers: Floa
 
 
 @kernel
-def _coordinates(face: Faces, screen: Floats, x: float, y: float) -> Floats3:
-    """Barycentric coordinates of a point of the screen."""
-    ax, ay = screen[face[0], 0] - x, screen[face[0], 1] - y
-    bx, by = screen[face[1], 0] - x, screen[face[1], 1] - y
-    cx, cy = screen[face[2], 0] - x, screen[face[2], 1] - y
-    a, b, c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
-    area = a + b + c
-    return a / area, b / area, c / area
-
-
-@kernel
-def _nearness(face: Faces, screen: Floats, x: float, y: float) -> Floats3:
-    """1 / z of a face's plane at a point, and its derivatives to the right and down."""
-    a, b, c = _coordinates(face, screen, x, y)
-    za, zb, zc = 1.0 / screen[face[0], 2], 1.0 / screen[face[1], 2], 1.0 / screen[face[2], 2]
-    ax, ay = np.float64(screen[face[0], 0]), np.float64(screen[face[0], 1])
-    bx, by = screen[face[1], 0] - ax, screen[face[1], 1] - ay
-    cx, cy = screen[face[2], 0] - ax, screen[face[2], 1] - ay
-    area = bx * cy - cx * by
-    right = ((zb - za) * cy - (zc - za) * by) / area
-    down = ((zc - za) * bx - (zb - za) * cx) / area
-    return a * za + b * zb + c * zc, right, down
-
-
-@kernel
 def _add(gain: float, face: Faces, screen: Floats, x: float, y: float, by_screen: Floats) -> None:
     """Add the gradient by a face's corners, given that by its nearness at a point."""
-    coordinates = _coordinates(face, screen, x, y)
-    _, right, down = _nearness(face, screen, x, y)
+    shares = coordinates(face, screen, x, y)
+    _, right, down = nearness(face, screen, x, y)
     for i in range(3):
-        corner, share = face[i], coordinates[i] * gain
+        corner, share = face[i], shares[i] * gain
         by_screen[corner, 0] -= share * right
         by_screen[corner, 1] -= share * down
         by_screen[corner, 2] -= share / (np.float64(screen[corner, 2]) * screen[corner, 2])

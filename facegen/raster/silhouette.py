@@ -86,7 +86,7 @@ class _Silhouettes(torch.autograd.Function):
         behind = _array(background.expand_as(by_pixels))
         moved = by_screen.numpy()
         sweep(place, mesh.edges, found, ids, layers, shown, behind, gradient, moved)
-        meet(place, mesh.faces, mesh.neighbours, ids, layers, shown, gradient, moved)
+        meet(place, mesh.faces, mesh.neighbours, found, ids, layers, shown, gradient, moved)
         return by_pixels, by_screen.to(screen.device), None, None, None, None, None
 
 
