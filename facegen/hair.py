@@ -6,6 +6,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import TOP
+from facegen.curves import bell
 
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
@@ -22,7 +23,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
     across = (anatomy.points[0] - person.part[:, None]) / 9.0
-    groove = torch.exp(-(across**2)) * front * (1 - person.curl[:, None])
+    groove = bell(across**2) * front * (1 - person.curl[:, None])
     # Straight hair lies in locks, curls make tufts.
     tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person)
     thickness = thickness * (1 - 0.4 * groove + tufts)
@@ -38,7 +39,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     side = anatomy.points[0]
     tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * _ramp(anatomy.ear, 0.0, 0.3)
     worn = (person.long * (1 - person.tied))[:, None] * tucked
-    return moved + torch.stack([worn, 0.0 * worn, 0.0 * worn], dim=1)
+    return torch.cat([moved[:, :1] + worn[:, None], moved[:, 1:]], dim=1)
 
 
 def locks(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -102,7 +103,7 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     change = person.brow_colour - person.hair_colour
     colour = person.hair_colour[..., None] + on_face * change[..., None]
     # A head of hair is not one flat tone, and little light gets down to its edges.
-    edge = 1 - 0.3 * torch.exp(-(((anatomy.scalp - 2.0) / 13.0) ** 2))
+    edge = 1 - 0.3 * bell(((anatomy.scalp - 2.0) / 13.0) ** 2)
     mixed = contrast(person)[:, None]
     mixed = mixed + on_face * (1 - mixed)
     tone = (1 + 0.16 * mixed * locks(anatomy, person)) * (1 + 0.26 * mixed * anatomy.strands)
@@ -114,8 +115,8 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Signed distance (batch, vertex) in mm above this person's own hairline."""
     frontal = _ramp(anatomy.around, 75.0, 40.0)
-    temple = torch.exp(-(((anatomy.around - 33.0) / 14.0) ** 2))
-    peak = torch.exp(-((anatomy.around / 9.0) ** 2))
+    temple = bell(((anatomy.around - 33.0) / 14.0) ** 2)
+    peak = bell((anatomy.around / 9.0) ** 2)
     recession = person.recession[:, None]
     return (
         anatomy.scalp
@@ -144,4 +145,4 @@ def _ramp(value: Tensor, start: float, stop: float, scale: Tensor | float = 1.0)
 
 def _bump(points: Tensor, centre: tuple[float, float, float], radius: float) -> Tensor:
     squared = ((points - torch.tensor(centre)[:, None]) ** 2).sum(dim=0)
-    return torch.exp(-squared / radius**2)
+    return bell(squared / radius**2)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
+from facegen.curves import bell
 
 _BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
@@ -30,10 +31,10 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
     colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
-    front = torch.exp(-((anatomy.points[0] / 34.0) ** 2)) * _ramp(anatomy.points[2], -40.0, 40.0)
+    front = bell((anatomy.points[0] / 34.0) ** 2) * _ramp(anatomy.points[2], -40.0, 40.0)
     depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * front
     # A collar's rim is sewn double: a seam runs below it.
-    seam = 1 - 0.22 * torch.exp(-(((depth - 9.0) / 1.6) ** 2))
+    seam = 1 - 0.22 * bell(((depth - 9.0) / 1.6) ** 2)
     cloth = person.cloth[..., None] * seam[:, None]
     return _mix(colour, cloth, (depth / hem + 0.5).clamp(0, 1)[:, None])
 
@@ -47,14 +48,14 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
-    freckled = torch.exp(-(((anatomy.points[1] + 25.0) / 30.0) ** 2)) * (anatomy.points[2] > 25)
+    freckled = bell(((anatomy.points[1] + 25.0) / 30.0) ** 2) * (anatomy.points[2] > 25)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
     melanin = melanin + 0.24 * spots * freckled * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
     melanin = melanin + 0.8 * anatomy.nostril
     offset = anatomy.points[:2] - person.mole[..., None]
-    mole = torch.exp(-(offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
+    mole = bell((offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
     melanin = melanin + person.mole_depth[:, None] * mole
 
     haemoglobin = person.haemoglobin[:, None] * (
@@ -109,4 +110,4 @@ def _rgb(values: tuple[float, float, float]) -> Tensor:
 
 def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:
     """Share (vertex,) of one colour over another, (batch, 3, vertex)."""
-    return below + share * (above - below)
+    return torch.lerp(below, above, share)
