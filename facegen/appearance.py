@@ -104,7 +104,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     young = _step(years, 62.0, 38.0)
 
     melanin = 0.78 * african + 0.27 * asian + 0.10 * european + 0.085 * z["melanin"]
-    melanin = 0.04 + torch.nn.functional.softplus(melanin - 0.04, beta=20.0)
+    melanin = 0.06 + torch.nn.functional.softplus(melanin - 0.06, beta=20.0)
     pale = _step(melanin, 0.42, 0.12)
 
     dark_hair = (0.95 * african + 0.95 * asian + 0.48 * european) + 0.24 * z[
@@ -138,7 +138,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     blue = european * _step(dark_hair, 0.95, 0.25)
     return Appearance(
         melanin=melanin,
-        haemoglobin=(0.19 + 0.07 * z["haemoglobin"]).clamp(0.03, 0.6),
+        haemoglobin=(0.20 + 0.06 * z["haemoglobin"]).clamp(0.08, 0.6),
         hair_colour=young_hair + grey[:, None] * (white - young_hair),
         # Brows and lashes are darker than the hair and keep their colour longer.
         brow_colour=0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair),

@@ -89,5 +89,6 @@ def moustache(
 ) -> NDArray[np.float64]:
     """Between nose and upper lip, drooping a little beside the mouth."""
     middle = mouth_y + 13.5 - 0.014 * x**2
-    signed = np.minimum(7.0 - np.abs(y - middle), 29.0 - np.abs(x))
+    half = 7.0 - 0.006 * x**2
+    signed = np.minimum(half - np.abs(y - middle), 33.0 - np.abs(x))
     return np.where(z > 60, signed - 10.0 * lips, -99.0)

@@ -25,7 +25,8 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     across = (anatomy.points[0] - person.part[:, None]) / 9.0
     groove = bell(across**2) * front * (1 - person.curl[:, None])
     # Straight hair lies in locks, curls make tufts.
-    tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person)
+    # However long hair stands, a mesh can only draw tufts of a few mm: higher ones have corners.
+    tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person) / (1 + thickness / 20.0)
     thickness = thickness * (1 - 0.4 * groove + tufts)
     # At the forehead hair rises within a few mm, at the nape it tapers.
     rise = 11.0 + 15.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
@@ -63,13 +64,14 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     of the picture, and flattens below 1 where skin shines through.
     """
     depth = _depth(anatomy, person)
-    # Short hair fades out towards ears and nape.
     # Loose hair's sheet meets the skin in triangles: hair of the scalp's own runs out below it.
     side = (person.part / PART_MM)[:, None]
     sheet = anatomy.sheet[0] + side * (anatomy.sheet[1] + side * anatomy.sheet[2])
     loose = (person.long * (1 - person.tied))[:, None]
     depth = torch.maximum(depth, sheet + _RUN_OUT - 200.0 * (1 - loose))
-    edge = 15.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0)
+    # Short hair fades out towards ears and nape, curls less so.
+    straight = 1 - 0.5 * person.curl[:, None]
+    edge = straight * (15.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
     scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
     thin = 2.4 * _crown(anatomy, person) - 0.4 + 0.08 * anatomy.waves[1, 0]
@@ -106,7 +108,7 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     edge = 1 - 0.3 * bell(((anatomy.scalp - 2.0) / 13.0) ** 2)
     mixed = contrast(person)[:, None]
     mixed = mixed + on_face * (1 - mixed)
-    tone = (1 + 0.16 * mixed * locks(anatomy, person)) * (1 + 0.26 * mixed * anatomy.strands)
+    tone = (1 + 0.16 * locks(anatomy, person)) * (1 + 0.26 * mixed * anatomy.strands)
     tone = edge * tone
     # Lashes stand close, and shade one another.
     return colour * (tone * (1 - 0.85 * anatomy.lash))[:, None]

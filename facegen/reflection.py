@@ -25,7 +25,7 @@ _WRAP = 0.22
 _BLEED = 0.6
 """How much less far what skin reflects less, green and blue, creeps than red does."""
 
-_ROUGH, _SMOOTH, _SHININESS, _SHARPER = 0.045, 0.065, 12, 4
+_ROUGH, _SMOOTH, _SHININESS, _SHARPER = 0.045, 0.055, 12, 4
 _WET_SPECULAR, _WET_SHININESS = 0.9, 160
 _HAIR_SPECULAR, _HAIR_SHININESS = 0.20, 60
 

@@ -19,7 +19,6 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain, under
-from facegen.hair import contrast
 
 _FALL_ROWS = 11
 _ROWS = CROWN_ROWS + _FALL_ROWS
@@ -123,8 +122,7 @@ class Hairdresser:
         nowhere = self._centre.expand_as(outer[0])
         worn = (person.long[:, None, None, None] > 0.5) & self._whole
         grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
-        mixed = contrast(person)[:, None, None]
-        tone = 1 + 0.16 * mixed * self._locks(person, 0).expand(-1, _ROWS, -1)
+        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, _ROWS, -1)
         tone = tone * (1.05 - 0.25 * self._row)
         return Tresses(grid.flatten(2), torch.stack([tone, 0.8 * tone], dim=1).flatten(1))
 
@@ -152,7 +150,7 @@ class Hairdresser:
         """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
         part = (person.part / PART_MM)[:, None, None, None]
         crown = self._crown[0] + part * self._crown[1] + part**2 * self._crown[2]
-        tip = person.tip[:, None] + 2.0 * self._locks(person, 1)[:, 0]
+        tip = person.tip[:, None] + 1.5 * self._locks(person, 1)[:, 0]
         base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
         away = base - self._centre
         fall = (torch.arange(_ROWS) - CROWN_ROWS + 1.0).clamp(min=0)[:, None] / _FALL_ROWS
@@ -165,18 +163,19 @@ class Hairdresser:
         lush = person.lushness[:, None, None]
         grown = (self._row * 7.0).clamp(0, 1)
         thick = (3.0 + lush * (0.55 + 0.45 * grown)) * rise - 1.5 * (1 - rise)
-        turn = 2 * torch.pi * (base[:, 1] / 46.0) + 1.4 * self._locks(person, 2)
+        turn = 2 * torch.pi * (base[:, 1] / 46.0) + 0.8 * self._locks(person, 2)
         wave = (person.wave[:, None, None] * torch.sin(turn)) * (fall + 0.3 * grown * (1 - fall))
         loose = 1.2 * self._locks(person, 0) * (0.4 + fall)
         flare = 0.6 * person.flare[:, None, None] * (fall * (2.2 - 2.2 * fall))
         return base + away * (thick + wave + loose * rise + flare)[:, None]
 
     def _lining(self, sheet: Tensor) -> Tensor:
-        """The inside of the sheet: nearer to the axis, and a little shorter than the outside."""
+        """The inside of the sheet: nearer to the axis than the outside."""
         away = sheet - self._centre
         level = torch.stack([away[:, 0], 0.0 * away[:, 1], away[:, 2]], dim=1)
         level = _unit(level)
-        return sheet - level * (1.0 + 3.0 * self._row)
+        # Tips are thin.
+        return sheet - level * (1.0 + 3.0 * self._row) * (1 - 0.9 * self._row**8)
 
     def _tie(self, person: Appearance, moved: Tensor) -> tuple[Tensor, Tensor]:
         """A tail or a bun (batch, 3, row, column), and the line in its middle."""
