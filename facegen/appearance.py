@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from facegen.latents import IDENTITY_SIGMA
+from facegen.texture import Texture
 from facegen.traits import age_years, ancestry_weights, masculinity
 
 APPEARANCE = (
@@ -50,6 +51,7 @@ class Appearance:
     iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
     mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear
         reflectance; collar, neckline: mm by which its neckline is raised, and dips at the throat.
+    texture: what was seen of all of these people's skin; None where it is as painted.
     """
 
     melanin: Tensor
@@ -92,10 +94,14 @@ class Appearance:
     cloth: Tensor
     collar: Tensor
     neckline: Tensor
+    texture: Texture | None = None
 
 
-def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
-    """Traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance."""
+def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = None) -> Appearance:
+    """Traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance.
+
+    texture: what was seen of these people, if they were; it has the last word.
+    """
     # A standard normal for each: the coefficients carry the sampling's own sigma.
     z = dict(zip(APPEARANCE, (coefficients / IDENTITY_SIGMA).unbind(-1), strict=True))
     male = masculinity(traits)
@@ -115,6 +121,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     )
     grey = _step(years + 9.0 * z["grey"], 54.0, 78.0) * 0.92
     white = torch.tensor([0.41, 0.39, 0.36]).to(grey)
+    hair_colour = young_hair + grey[:, None] * (white - young_hair)
     bald = torch.sigmoid(4.0 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
     shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
@@ -133,22 +140,30 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
     flat = 1 - long
     fringe = (1 - bald) * (1 - shaven) * (1 - curl) * _step(z["fringe"] - 0.9 * male, 0.2, 0.5)
 
+    # Brows and lashes are darker than the hair and keep their colour longer.
+    brow_colour = 0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair)
+    # Short hairs soften the edge of a sheet of long ones.
+    hairline = 3.5 * z["hairline"] + 3.0 * (1 - young) - 5.0 * long
+    fringe = 34.0 * fringe
+    if texture and texture.hair is not None:
+        hair_colour = brow_colour = texture.hair.expand_as(hair_colour)
+        fringe = (texture.fringe + hairline).clamp(0.0, 45.0)
+
     receded = 5.0 * torch.nn.functional.softplus(z["recession"])
     beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
     blue = european * _step(dark_hair, 0.95, 0.25)
     return Appearance(
         melanin=melanin,
         haemoglobin=(0.20 + 0.06 * z["haemoglobin"]).clamp(0.08, 0.6),
-        hair_colour=young_hair + grey[:, None] * (white - young_hair),
-        # Brows and lashes are darker than the hair and keep their colour longer.
-        brow_colour=0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair),
+        hair_colour=hair_colour,
+        brow_colour=brow_colour,
         volume=(2.5 * long + top * flat) * keep,
         sides=(2.0 * long + side * flat) * keep,
         quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep * flat,
         part=PART_MM * torch.tanh(2.0 * z["hair_part"]),
         lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald) * flat,
         curl=curl,
-        fringe=34.0 * fringe,
+        fringe=fringe,
         long=long,
         tip=tip,
         lushness=3.0 + 6.0 * lush + 5.0 * curl,
@@ -157,8 +172,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         tied=tied,
         bun=bun,
         tie_height=_softstep(z["hair_lift"]),
-        # Short hairs soften the edge of a sheet of long ones.
-        hairline=3.5 * z["hairline"] + 3.0 * (1 - young) - 5.0 * long,
+        hairline=hairline,
         recession=9.0 * male * torch.tanh(receded * (1.4 - young) / 9.0 + 0.3),
         density=2 - 1.6 * shaven,
         crown=1 - bald,
@@ -180,6 +194,7 @@ def describe(traits: Tensor, coefficients: Tensor) -> Appearance:
         cloth=_cloth(z["cloth_light"], z["cloth_hue"]),
         collar=3.0 + 4.0 * torch.tanh(z["cloth_cut"]) + 30.0 * _step(z["cloth_cut"], 1.0, 1.4),
         neckline=45.0 * _step(z["cloth_cut"], 0.1, -1.5),
+        texture=texture,
     )
 
 

@@ -93,7 +93,10 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     full = person.beard[:, None]
     beard = torch.minimum(grown, 0.9 * full - 0.08) + 0.25 * (1.2 - full) * full * anatomy.strands
     lash = 0.85 * anatomy.lash.expand_as(depth)
-    covered = torch.maximum(torch.maximum(scalp, brow), torch.maximum(beard, lash))
+    facial = torch.maximum(brow, torch.maximum(beard, lash))
+    if person.texture:
+        facial = person.texture.shaved(facial, anatomy.points)
+    covered = torch.maximum(scalp, facial)
     return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp(-2.0, 3.0)
 
 

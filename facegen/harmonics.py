@@ -53,6 +53,12 @@ def reflected(environment: Tensor, normals: Tensor) -> Tensor:
     return light.clamp(min=0)
 
 
+def reflected_basis(normals: Tensor) -> Tensor:
+    """What a white surface reflects of each harmonic (batch, 9, vertex); normals as above."""
+    shares = torch.tensor([_REFLECTED[band] for band in _BAND]).to(normals)
+    return shares[:, None] * basis(normals)
+
+
 def of_panorama(picture: Tensor) -> Tensor:
     """The coefficients (9, channel) of a panorama (height, width, channel) of linear radiance.
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.morphable import Albedo
+from facegen.texture import Texture
 
 _NOWHERE_MM = -99.0
 _MIDDLE = 0.30
@@ -29,10 +30,16 @@ class OwnAlbedo:
         self.opening = float((_MIDDLE / mean.clamp(min=0.05)).clamp(0.5, 2.0))
         """What a picture is to be multiplied by: scanners expose otherwise than our camera."""
 
-    def __call__(self, coefficients: Tensor) -> Tensor:
+    def __call__(
+        self, coefficients: Tensor, anatomy: Anatomy, texture: Texture | None = None
+    ) -> Tensor:
         """Coefficients (batch, mode) to linear reflectance (batch, 3, vertex), 0..1."""
         moved = (coefficients @ self._basis).reshape(len(coefficients), 3, -1)
-        return self._linear((self._mean + moved).clamp(0, 1))
+        own = self._linear((self._mean + moved).clamp(0, 1))
+        if not texture:
+            return own
+        outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
+        return texture.tinted(own, anatomy.points, outside)
 
     def _linear(self, values: Tensor) -> Tensor:
         if self._encoding == "linear":

@@ -39,6 +39,7 @@ from facegen.settings import RenderSettings
 from facegen.shading import Surface, exposure, shade
 from facegen.shadow import moving_visibility
 from facegen.skin import paint
+from facegen.texture import Texture
 from facegen.tresses import Hairdresser
 from facegen.turning import turned
 from facegen.view import View
@@ -100,21 +101,23 @@ class Renderer:
     def _mesh(self) -> Topology:
         return topology(self.faces)
 
-    def people(self, identity: Tensor, expression: Tensor | None = None) -> People:
-        """Decodes identity coefficients (batch, model.identity_size).
+    def people(
+        self, identity: Tensor, expression: Tensor | None = None, texture: Texture | None = None
+    ) -> People:
+        """Decodes identity coefficients (batch, model.identity_size), with a texture over all.
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
         with self._there():
-            return self._people(identity, expression)
+            return self._people(identity, expression, texture)
 
     def _there(self) -> AbstractContextManager[object]:
         """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
         return nullcontext() if self.device.type == "cpu" else self.device
 
-    def _people(self, identity: Tensor, expression: Tensor | None) -> People:
+    def _people(self, identity: Tensor, expression: Tensor | None, seen: Texture | None) -> People:
         shape, colours, traits, coefficients = self.model.split(identity)
-        appearance = describe(traits, coefficients)
+        appearance = describe(traits, coefficients, seen)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         tresses = self._hair.dress(vertices, appearance)
         vertices = self._eyes.seated(vertices + displace(self._body, appearance))
@@ -126,7 +129,7 @@ class Renderer:
         vertices = torch.cat([vertices, tresses.vertices], dim=2)
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
-        skin = own(colours) if own else paint(self._body, appearance)
+        skin = own(colours, self._body, seen) if own else paint(self._body, appearance)
         return People(
             vertices=vertices,
             normals=self._eyes.bulging(self._normals(vertices)),
@@ -162,19 +165,18 @@ class Renderer:
         both, silhouettes and the edges of cast shadows included.
         """
         settings, samples = self.settings, self.settings.size * self.settings.samples_per_axis
-        turn = view.turn
-        vertices = self.pose(people.vertices, turn)
+        vertices = self.pose(people.vertices, view.turn)
         screen = project(vertices, view.camera, samples)
         fragments = rasterize(screen, self.faces, samples, samples)
         sight = in_sight(fragments, self.faces, screen.shape[1])
-        normals = turned(turn, people.normals, sight=sight)
+        normals = turned(view.turn, people.normals, sight=sight)
         light = direction(view.light_azimuth, view.light_elevation)
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
         surface = Surface(
             normals=normals,
-            strand=turned(turn, self._anatomy.strand[None], sight=sight),
+            strand=turned(view.turn, self._anatomy.strand[None], sight=sight),
             skin=people.skin,
             hair=people.hair,
             covered=people.covered,

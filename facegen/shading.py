@@ -103,7 +103,7 @@ def shade(
     else:
         around = reflected(environment, normals)
     around = surface.occlusion * around * opened[:, None]
-    received, half = key[:, None] + around, _halfway(light)
+    received, half = key[:, None] + around, halfway(light)
     shine = skin_shine(_dot(normals, half), key, surface.gloss[:, None], surface.wet)
     taken = bled(key, share)[:, None]
     skin = display(lit_skin(surface.skin, surface.skin[:, :1], received, taken, shine[:, None]))
@@ -129,7 +129,7 @@ def _shade_compiled(
     if visible is None:
         visible = light.new_ones((1, vertices))
     gloss = surface.gloss.expand(batch)
-    scene = torch.cat([light, _halfway(light), opened[:, None], gloss[:, None]], dim=1).detach()
+    scene = torch.cat([light, halfway(light), opened[:, None], gloss[:, None]], dim=1).detach()
     layers = light.new_empty((batch, vertices, 7 if colour else 3))
     seen = (surface.normals, surface.strand, surface.skin, surface.hair, surface.covered)
     reflection.shade(
@@ -164,7 +164,7 @@ def gray(picture: Tensor) -> Tensor:
     return torch.tensor([LUMA]).to(picture) @ picture
 
 
-def _halfway(light: Tensor) -> Tensor:
+def halfway(light: Tensor) -> Tensor:
     """Unit vectors (batch, 3) halfway between light (batch, 3) and the viewer."""
     viewer = torch.tensor([0.0, 0.0, 1.0]).to(light)
     return torch.nn.functional.normalize(light + viewer, dim=-1)

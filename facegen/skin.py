@@ -31,6 +31,9 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
     colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
+    if person.texture:
+        outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
+        colour = person.texture.tinted(colour, anatomy.points, outside)
     front = bell((anatomy.points[0] / 34.0) ** 2) * _ramp(anatomy.points[2], -40.0, 40.0)
     depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * front
     # A collar's rim is sewn double: a seam runs below it.

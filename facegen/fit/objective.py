@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facegen.fit.picture import smooth
+from facegen.fit.picture import features, redness, smooth
 from facegen.fit.unknowns import Unknowns
 from facegen.geometry import project
 from facegen.people import People
@@ -39,6 +39,10 @@ def see_eyes(renderer: Renderer, people: People, view: View) -> Tensor:
     return (screen[..., :2] - 1.0) * torch.tensor([1.0, -1.0])
 
 
+_PALE = 0.05
+"""Teeth are less red than the face, by as much of redness."""
+
+
 class Objective:
     """The residual of a picture at one level of the pyramid."""
 
@@ -51,7 +55,7 @@ class Objective:
         face: Tensor | None = None,
         eyes: Tensor | None = None,
     ) -> None:
-        """Look for what explains target (size, size), the picture, gray 0..1.
+        """Look for what explains target (size, size, 1 or 3), the picture, 0..1.
 
         background: its gray value where there is nobody.
         face (vertex,): 1 where the surface counts, 0 elsewhere; None if all of the picture does.
@@ -60,29 +64,35 @@ class Objective:
         self.unknowns = unknowns
         self._renderer = renderer
         self._background = background
-        self._target = smooth(target[None])[0]
+        self._target = smooth(target[None])
         self._face = face
         self._eyes = eyes
-        self._weight = torch.ones_like(target)
-        self.pixels = float(target.numel())
+        self._weight = torch.ones_like(target[..., 0])
+        self._region = self._weight
+        self.pixels = float(self._weight.numel())
 
     def pictures(self, vectors: Tensor, people: People | None = None) -> Tensor:
-        """Vectors (batch, unknown) to pictures (batch, size, size)."""
+        """Vectors (batch, unknown) to pictures (batch, size, size, channel), as the target is."""
         people = people or self.unknowns.people(self._renderer, vectors)
         view = self.unknowns.view(self._renderer, vectors, self._background)
         gain = self.unknowns.gain(vectors)[:, None, None]
-        return self._renderer.render(people, view)[..., 0] * gain
+        shown = self._renderer.render(people, view, colour=self._target.shape[-1] == 3)
+        return shown * gain[..., None]
 
     def residuals(self, vectors: Tensor, people: People | None = None) -> Tensor:
-        """Vectors (batch, unknown) to weighted residuals (batch, pixel), and those of the eyes."""
+        """Vectors (batch, unknown) to weighted residuals (batch, _), and those of the eyes."""
         people = people or self.unknowns.people(self._renderer, vectors)
-        difference = smooth(self.pictures(vectors, people)) - self._target
-        residuals = (self._weight * difference).flatten(1)
+        difference = self._look(smooth(self.pictures(vectors, people))) - self._look(self._target)
+        residuals = (self._weight[..., None] * difference).flatten(1)
         if self._eyes is None:
             return residuals
         view = self.unknowns.view(self._renderer, vectors, self._background)
         off = (see_eyes(self._renderer, people, view) - self._eyes).flatten(1)
         return torch.cat([residuals, off * (_EYES * self.pixels**0.5)], dim=1)
+
+    def _look(self, pictures: Tensor) -> Tensor:
+        """What is compared of pictures (batch, size, size, channel), in as many planes."""
+        return pictures if self._face is None else features(pictures, self._region)
 
     @torch.no_grad()
     def focus(self, vector: Tensor) -> None:
@@ -93,9 +103,10 @@ class Objective:
         """
         if self._face is None:
             return
-        self._weight = self.region(vector)
-        off = self.residuals(vector[None])[:, : self._weight.numel()].abs()
-        off = off.reshape(self._weight.shape)
+        self._weight = self._region = self.region(vector)
+        off = self.residuals(vector[None])[0, : self._target.numel()]
+        off = off.reshape(*self._weight.shape, -1).norm(dim=-1)
+        self._weight = self._weight * (1 - self._teeth(vector))
         usual = 1.5 * off[self._weight > 0.5].median().clamp(min=0.02)
         self._weight = self._weight / (1 + (off / (2 * usual)) ** 2)
         self.pixels = float((self._weight**2).sum().clamp(min=1.0))
@@ -104,11 +115,27 @@ class Objective:
     def region(self, vector: Tensor) -> Tensor:
         """1 where the picture (size, size) counts, as a vector (unknown,) has it, 0 elsewhere."""
         if self._face is None:
-            return torch.ones_like(self._target)
+            return torch.ones_like(self._weight)
+        return self._shown(vector, self._face)
+
+    def _shown(self, vector: Tensor, surface: Tensor) -> Tensor:
+        """1 where a vector (unknown,) shows a region (vertex,) of the surface, 0 elsewhere."""
         renderer = self._renderer
         people = self.unknowns.people(renderer, vector[None])
         view = self.unknowns.view(renderer, vector[None], self._background)
-        return shows(renderer, people, view, self._face)[0]
+        return shows(renderer, people, view, surface)[0]
+
+    def _teeth(self, vector: Tensor) -> Tensor:
+        """1 where the picture (size, size) shows what is between lips, 0 elsewhere.
+
+        That is whatever is less red than skin, near where a vector (unknown,) has the lips: those
+        would swell to be as bright as teeth are.
+        """
+        lips = self._shown(vector, torch.from_numpy(self._renderer.model.fields["lips"]))
+        reach = len(lips) // 16
+        near = torch.nn.functional.max_pool2d(lips[None], 2 * reach + 1, stride=1, padding=reach)[0]
+        red = redness(self._target[0])
+        return near * (red < red[self._region > 0.5].median() - _PALE)
 
     def slope(self, vector: Tensor) -> tuple[float, Tensor]:
         """The sum of squared residuals at a vector (unknown,), and its gradient."""

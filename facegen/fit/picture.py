@@ -16,6 +16,9 @@ from facegen.shading import LUMA
 SIZE = 150
 """Pixels a side at which pictures are fitted."""
 
+LARGEST = 1024
+"""Pixels a side of which skin is taken."""
+
 _LEAST = 24
 """Pixels a side below which nobody is recognized."""
 
@@ -31,11 +34,24 @@ class Picture:
     """What is fitted.
 
     gray (SIZE, SIZE): 0..1. eyes (2, 2): where the viewer's left and right pupil are, x and y from
-    -1 at the left and at the bottom to 1; None if nobody has said.
+    -1 at the left and at the bottom to 1; None if nobody has said. photograph (side, side, 3): the
+    same in colour and as large as it was, up to LARGEST; None where that is of no use.
     """
 
     gray: Tensor
     eyes: Tensor | None = None
+    photograph: Tensor | None = None
+
+    @property
+    def colours(self) -> Tensor:
+        """The photograph (SIZE, SIZE, 3), or gray if there is none."""
+        if self.photograph is None:
+            return self.gray[..., None].expand(-1, -1, 3)
+        planes = self.photograph.movedim(-1, 0)[None]
+        small = torch.nn.functional.interpolate(
+            planes, (SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True
+        )
+        return small[0].movedim(0, -1)
 
 
 def read_picture(path: Path, eyes: tuple[float, float, float, float] | None = None) -> Picture:
@@ -64,13 +80,17 @@ def read_picture(path: Path, eyes: tuple[float, float, float, float] | None = No
             f"small to fit; {_LEAST} x {_LEAST} are needed"
         )
     crop = _crop(colours, round(left), round(top), round(side))
+    large = crop
+    if crop.width > LARGEST:
+        large = crop.resize((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     crop = crop.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
     gray = torch.from_numpy(np.asarray(crop, dtype=np.float32) / 255) @ torch.tensor(LUMA)
+    photograph = torch.from_numpy(np.asarray(large, dtype=np.float32) / 255)
     if eyes is None:
-        return Picture(gray)
+        return Picture(gray, photograph=photograph)
     x, y = np.array(eyes[::2]) - round(left), np.array(eyes[1::2]) - round(top)
     places = np.stack([2 * x / round(side) - 1, 1 - 2 * y / round(side)], axis=-1)
-    return Picture(gray, torch.from_numpy(places).float())
+    return Picture(gray, torch.from_numpy(places).float(), photograph)
 
 
 def _crop(colours: NDArray[np.uint8], left: int, top: int, side: int) -> Image.Image:
@@ -82,19 +102,47 @@ def _crop(colours: NDArray[np.uint8], left: int, top: int, side: int) -> Image.I
 
 
 def shrink(picture: Tensor, size: int) -> Tensor:
-    """Pictures (..., n size, n size) averaged to (..., size, size)."""
-    factor = picture.shape[-1] // size
-    blocks = picture.reshape(*picture.shape[:-2], size, factor, size, factor)
-    return blocks.mean(dim=(-1, -3))
+    """A picture (n size, n size, ...) averaged to (size, size, ...)."""
+    factor = picture.shape[0] // size
+    blocks = picture.reshape(size, factor, size, factor, *picture.shape[2:])
+    return blocks.mean(dim=(1, 3))
 
 
 def smooth(pictures: Tensor) -> Tensor:
-    """Pictures (batch, height, width) under a narrow Gaussian: samples then move smoothly."""
+    """Pictures (batch, height, width, channel) under a narrow Gaussian: samples move smoothly."""
     bell = torch.exp(-0.5 * (torch.arange(-2, 3) / _SIGMA) ** 2)
     bell = bell / bell.sum()
-    planes = torch.nn.functional.pad(pictures[:, None], (2, 2, 2, 2), mode="replicate")
-    planes = torch.nn.functional.conv2d(planes, bell[None, None, :, None])
-    return torch.nn.functional.conv2d(planes, bell[None, None, None, :])[:, 0]
+    channels = pictures.shape[-1]
+    planes = torch.nn.functional.pad(pictures.movedim(-1, 1), (2, 2, 2, 2), mode="replicate")
+    down, across = (
+        bell.reshape(shape).expand(channels, 1, -1, -1).contiguous()
+        for shape in ((1, 1, 5, 1), (1, 1, 1, 5))
+    )
+    planes = torch.nn.functional.conv2d(planes, down, groups=channels)
+    return torch.nn.functional.conv2d(planes, across, groups=channels).movedim(1, -1)
+
+
+def redness(pictures: Tensor) -> Tensor:
+    """How red pictures (..., 3) are beside green (...), about the same in light and in shadow."""
+    return torch.log((pictures[..., 0] + 0.1) / (pictures[..., 1] + 0.1))
+
+
+def features(pictures: Tensor, region: Tensor) -> Tensor:
+    """What is compared of photographs (batch, size, size, 3): three planes, in the last dimension.
+
+    Gray values; and, since light and skin are not known as well as where features are, how gray
+    and how red a place is beside its surroundings: of these, what region (size, size) has as 1.
+    """
+    gray = pictures @ torch.tensor(LUMA)
+    red = redness(pictures)
+    rim, weight = len(region) // 12, region + 1e-3
+    planes = torch.stack([gray * weight, red * weight, weight.expand_as(gray)], dim=1)
+    around = torch.nn.functional.avg_pool2d(
+        planes, 2 * rim + 1, stride=1, padding=rim, count_include_pad=False
+    )
+    usual_gray, usual_red = around[:, 0] / around[:, 2], around[:, 1] / around[:, 2]
+    contrast = (gray - usual_gray) / (usual_gray + 0.1)
+    return torch.stack([gray, contrast, red - usual_red], dim=-1)
 
 
 def background_of(picture: Tensor) -> float:

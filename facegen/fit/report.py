@@ -7,18 +7,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from facegen.appearance import APPEARANCE
 from facegen.files import write_atomic
 from facegen.film import Row, animation, draw_strip
-from facegen.fit.picture import Picture
+from facegen.fit.picture import Picture, background_of
+from facegen.fit.skin import take_skin
 from facegen.fit.solve import Fit, Fitter
 from facegen.morphable import MorphableModel
+from facegen.people import People
 from facegen.pictures import png_bytes
 from facegen.render import Renderer, RenderSettings
+from facegen.shading import LUMA
+from facegen.view import View
 
 _FRAMES = 40
+_NAMES, _TURNED = ("azimuth", "light_azimuth"), (30.0, -20.0)
 _VIEWS = ((-60.0, 0.0), (-25.0, -50.0), (0.0, 0.0), (0.0, 60.0), (25.0, -10.0), (60.0, 40.0))
 """Azimuth of the head and of the light in the pictures of new views, degrees."""
 
@@ -29,14 +35,16 @@ def write_fit(
 ) -> list[Path]:
     """Write a fit's files into a folder; path: the fits on the way, the last one being the result.
 
-    NAME.json: every parameter. NAME.png: the picture, the fit, their difference. NAME.gif: the way
+    NAME.json: every parameter. NAME.png: the picture, the fit, their difference; of a photograph,
+    the fit as the model paints it and with the skin that the photograph shows. NAME.gif: the way
     there. NAME-views.png: the face in new poses and lights, `size` pixels a side.
     """
     objective, last = fitter.objective(picture), path[-1]
     folder.mkdir(parents=True, exist_ok=True)
 
     def panels(fit: Fit) -> list[NDArray[np.uint8]]:
-        model = objective.pictures(fit.vector[None])[0]
+        shown = objective.pictures(fit.vector[None])[0]
+        model = shown[..., 0] if shown.shape[-1] == 1 else shown @ torch.tensor(LUMA)
         counts = objective.region(fit.vector)
         placed = picture.gray + counts * (model - picture.gray)
         difference = 0.5 + placed - picture.gray
@@ -46,22 +54,61 @@ def write_fit(
     steps = np.linspace(0, len(path) - 1, min(_FRAMES, len(path))).round().astype(int)
     frames = [panels(path[step]) for step in steps]
     rows = [Row(title, np.stack([f[k] for f in frames])) for k, title in enumerate(titles)]
-    whole = [Row("", np.stack(panels(last)))]
-    write_atomic(folder / f"{name}.png", png_bytes(draw_strip(whole, titles), small=True))
+    portrait = _Portrait(fitter, picture, last, size)
+    whole = portrait.panels() or dict(zip(titles, panels(last), strict=True))
+    sheet = draw_strip([Row("", np.stack(list(whole.values())))], list(whole))
+    write_atomic(folder / f"{name}.png", png_bytes(sheet, small=True))
     write_atomic(folder / f"{name}.gif", animation(rows, [str(step) for step in steps]))
-    views = _new_views(fitter, last, size)
+    views = np.concatenate([portrait.under(*angles) for angles in _VIEWS], axis=1)
     write_atomic(folder / f"{name}-views.png", png_bytes(views, small=True))
     text = json.dumps(_parameters(fitter, last), indent=1)
     write_atomic(folder / f"{name}.json", (text + "\n").encode())
     return [folder / f"{name}{end}" for end in (".png", ".gif", "-views.png", ".json")]
 
 
-def _new_views(fitter: Fitter, fit: Fit, size: int) -> NDArray[np.uint8]:
-    renderer = Renderer(fitter.model, RenderSettings(size=size))
-    people = fitter.unknowns.people(renderer, fit.vector[None])
-    views = renderer.view(torch.tensor(_VIEWS), ("azimuth", "light_azimuth"))
-    pictures = [renderer.render(people, views.one(k))[0, ..., 0] for k in range(len(_VIEWS))]
-    return _bytes(torch.cat(pictures, dim=1))
+class _Portrait:
+    """Whom a fit found, with the skin that a photograph shows, if the picture is one."""
+
+    def __init__(self, fitter: Fitter, picture: Picture, fit: Fit, size: int):
+        self._renderer = Renderer(fitter.model, RenderSettings(size=size))
+        self._photograph = None if fitter.rendered else picture.photograph
+        unknowns, vectors = fitter.unknowns, fit.vector[None]
+        self._people = unknowns.people(self._renderer, vectors)
+        if self._photograph is None:
+            return
+        self._painted = self._people
+        view = unknowns.view(self._renderer, vectors, background_of(picture.gray))
+        texture, self._lit, self._gain = take_skin(
+            self._renderer,
+            self._people,
+            view,
+            self._photograph,
+            float(unknowns.gain(vectors)),
+        )
+        self._people = unknowns.people(self._renderer, vectors, texture)
+
+    def under(self, azimuth: float, light: float) -> NDArray[np.uint8]:
+        """The face turned and lit anew, degrees: gray, or in colour as the photograph is."""
+        view = self._renderer.view(torch.tensor([[azimuth, light]]), _NAMES)
+        return _bytes(self._shown(self._people, view, 1.0))
+
+    def panels(self) -> dict[str, NDArray[np.uint8]]:
+        """A photograph beside what is made of it, by title; nothing of any other picture."""
+        if self._photograph is None:
+            return {}
+        side = self._renderer.settings.size
+        photograph = Image.fromarray(_bytes(self._photograph))
+        return {
+            "picture": np.asarray(photograph.resize((side, side), Image.Resampling.LANCZOS)),
+            "shape and light": _bytes(self._shown(self._painted, self._lit, self._gain)),
+            "with the skin seen": _bytes(self._shown(self._people, self._lit, self._gain)),
+            "under another light": self.under(0.0, 60.0),
+            "turned": self.under(*_TURNED),
+        }
+
+    def _shown(self, people: People, view: View, gain: float) -> Tensor:
+        colour = self._photograph is not None
+        return self._renderer.render(people, view, colour=colour)[0].squeeze(-1) * gain
 
 
 def _parameters(fitter: Fitter, fit: Fit) -> dict[str, Any]:

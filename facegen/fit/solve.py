@@ -58,11 +58,12 @@ class Fitter:
         expression are unknowns, too.
         """
         self.model = model
+        self.rendered = rendered
         scene = SCENE if rendered else SCENE + CAMERA
         self.unknowns = Unknowns(scene, model, expressions=not rendered)
         self._face = None if rendered else face_region(model)
         self._noise, self._lost = (0.008, 0.018) if rendered else (0.05, 1.0)
-        self._caution = 1.0 if rendered else 3.0
+        self._caution = 1.0 if rendered else 1.5
         self._scan = Scan(model, self._face)
         self._renderers = {
             stage.size: Renderer(model, RenderSettings(stage.size, 2 * SIZE // stage.size))
@@ -111,7 +112,7 @@ class Fitter:
         return Objective(
             self._renderers[size],
             self.unknowns,
-            shrink(picture.gray, size),
+            shrink(picture.gray[..., None] if self._face is None else picture.colours, size),
             background_of(picture.gray),
             self._face,
             picture.eyes if self._face is not None else None,

@@ -11,6 +11,7 @@ from facegen.latents import IDENTITY_SIGMA
 from facegen.morphable import MorphableModel
 from facegen.people import People
 from facegen.render import Renderer
+from facegen.texture import Texture
 from facegen.view import View
 
 
@@ -70,7 +71,13 @@ HAIRSTYLES = {
 """Coefficients, in standard deviations, well inside each style: between them there is no slope."""
 
 _IDENTITY_STEP, _EXPRESSION_STEP = 0.15, 0.1
-_EXPRESSION_SIGMA = 0.2
+_EXPRESSION_SIGMA, _RARE_SIGMA = 0.2, 0.04
+_COMMON = {
+    "jawOpen", "mouthSmile_L", "mouthSmile_R", "mouthUpperUp", "mouthLowerDown", "mouthStretch",
+    "browDown", "browInnerUp", "browOuterUp_L", "browOuterUp_R",
+    "eyeBlink_L", "eyeBlink_R", "eyeWide", "eyeSquint", "cheekSquint",
+}  # fmt: skip
+"""Of ARKit's blend shapes, those of faces in photographs: all others would cancel one another."""
 
 
 class Unknowns:
@@ -95,6 +102,9 @@ class Unknowns:
 
         self.rest = column([x.rest for x in scene], 0.0, 0.0)
         self.sigma = column([x.sigma for x in scene], IDENTITY_SIGMA, _EXPRESSION_SIGMA)
+        if expressions and "jawOpen" in model.expression_names:
+            rare = [name not in _COMMON for name in model.expression_names]
+            self.sigma[-len(rare) :][torch.tensor(rare)] = _RARE_SIGMA
         self.step = column([x.step for x in scene], _IDENTITY_STEP, _EXPRESSION_STEP)
         self.low = column([x.low for x in scene], -4 * IDENTITY_SIGMA, signed)
         self.high = column([x.high for x in scene], 4 * IDENTITY_SIGMA, 1.0)
@@ -128,10 +138,10 @@ class Unknowns:
         """A vector (unknown,) to its scalars by name."""
         return {x.name: float(value) for x, value in zip(self.scene, vector, strict=False)}
 
-    def people(self, renderer: Renderer, vectors: Tensor) -> People:
-        """Vectors (batch, unknown) to people."""
+    def people(self, renderer: Renderer, vectors: Tensor, texture: Texture | None = None) -> People:
+        """Vectors (batch, unknown) to people, with a texture over their skin if there is one."""
         expression = self.expression(vectors) if self._sizes[2] else None
-        return renderer.people(self.identity(vectors), expression)
+        return renderer.people(self.identity(vectors), expression, texture)
 
     def view(self, renderer: Renderer, vectors: Tensor, background: float) -> View:
         """Vectors (batch, unknown) to views over a background."""
