@@ -74,7 +74,7 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     edge = straight * (15.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
     scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
-    thin = 2.4 * _crown(anatomy, person) - 0.4 + 0.08 * anatomy.waves[1, 0]
+    thin = 2.7 * _crown(anatomy, person) - 0.8 + 0.08 * anatomy.waves[1, 0]
     scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
     scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
 
