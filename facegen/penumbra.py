@@ -35,9 +35,9 @@ def backward(
     seen, receivers = seen.detach().contiguous(), receivers.detach().contiguous()
     faces = torch.from_numpy(mesh.faces.view(np.int32))
     fragments = rasterize(seen, faces, side, side)
-    found = np.empty((len(seen), 2, side, side), dtype=np.int32)
+    found, outer = np.empty((2, len(seen), 2, side, side), dtype=np.int32)
     face_id, depth = fragments.face_id.numpy(), fragments.depth.numpy()
-    occluders(seen.numpy(), mesh.faces, mesh.edges, mesh.neighbours, face_id, depth, found)
+    occluders(seen.numpy(), mesh.faces, mesh.edges, mesh.neighbours, face_id, depth, found, outer)
     by_seen, by_receivers = torch.zeros_like(seen), torch.zeros_like(receivers)
     _follow(
         receivers.numpy(),
@@ -48,6 +48,7 @@ def backward(
         face_id,
         depth,
         found,
+        outer,
         by_seen.numpy(),
         by_receivers.numpy(),
     )
@@ -64,6 +65,7 @@ def _follow(
     face_id: Ids,
     depth: Floats,
     found: Ids,
+    outer: Ids,
     by_seen: Floats,
     by_receivers: Floats,
 ) -> None:
@@ -90,7 +92,11 @@ def _follow(
                             continue
                         # A border that moves on hides more if what hides lies before it.
                         gain = by_share[n, v] if is_first_lit else -by_share[n, v]
-                        edge = abs(found[n, along, i, j]) - 1
+                        edge = abs(outer[n, along, i, j]) - 1
+                        line = i if along == 0 else j
+                        if edge >= 0 and _depth(edges[edge], line, along, seen[n]) > z:
+                            # It hides nothing from here.
+                            edge = abs(found[n, along, i, j]) - 1
                         if edge >= 0:
                             _move_edge(
                                 gain, v, edges[edge, 0], edges[edge, 1], along, i, j,
@@ -107,6 +113,15 @@ def _follow(
                                 along, i, j,
                                 receivers[n], seen[n], by_receivers[n], by_seen[n],
                             )  # fmt: skip
+
+
+@kernel
+def _depth(edge: Ids, line: int, along: int, seen: Floats) -> float:
+    """How far away an edge is where it crosses a line of samples."""
+    a, b, across = edge[0], edge[1], 1 - along
+    t = (line + 0.5 - seen[a, across]) / (seen[b, across] - seen[a, across])
+    depth: float = seen[a, 2] + t * (seen[b, 2] - seen[a, 2])
+    return depth
 
 
 @kernel

@@ -139,6 +139,22 @@ def test_surfaces_that_pass_through_each_other(name, step) -> None:
     assert float(gradient @ axis) == pytest.approx(expected, rel=0.02, abs=0.01)
 
 
+@pytest.mark.parametrize("turn", [0, 1])
+def test_what_looks_out_by_less_than_a_sample_is_what_ends(turn) -> None:
+    """The samples see one sheet, and behind it nothing; but another's end lies in between."""
+    sheet = torch.tensor([[3.0, 2.0], [10.6, 2.0], [10.6, 12.0], [3.0, 12.0]])
+    behind = sheet + torch.tensor([0.3, 0.0]) * (sheet[:, :1] > 5)
+    places = torch.cat([sheet, behind]).roll(turn, dims=1)
+    depth = torch.tensor([50.0, 50.1]).repeat_interleave(4)
+    screen = torch.cat([places, depth[:, None]], dim=1)[None].requires_grad_()
+    faces = torch.tensor([[0, 2, 1], [0, 3, 2], [4, 6, 5], [4, 7, 6]], dtype=torch.int32)
+    faces = faces.flip(1) if turn else faces
+    total = draw(screen, torch.full((1, 8, 1), 0.25), faces, 16, 1, torch.ones(1)).sum()
+    (by_screen,) = torch.autograd.grad(total, screen)
+    ends = by_screen[0, :, turn].reshape(2, 4)[:, 1:3].sum(1)
+    assert ends.tolist() == pytest.approx([0.0, -0.75 * 10], abs=1e-4)
+
+
 def test_what_is_hidden_moves_nothing() -> None:
     screen, colours, faces = two_balls()
     behind = screen + (torch.arange(screen.shape[1]) >= screen.shape[1] // 2)[:, None] * 60.0 * (

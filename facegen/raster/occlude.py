@@ -54,42 +54,60 @@ def occluders(
     face_id: Ids,
     depth: NDArray[np.float32],
     found: Ids,
+    outer: Ids,
 ) -> None:
-    """Fill found (batch, 2, height, width): what occludes between two samples, or 0.
+    """Fill found and outer (batch, 2, height, width): what occludes between two samples, or 0.
 
     Between sample (row, column) and the next one along its row (along = 0) or column (1), the
     surface that the first one sees ends at edge found[n, along, row, column] - 1; or, if that is
     negative, the one that the next one sees at edge -found[n, along, row, column] - 1. Where a
     surface folds within a sample, the outermost of its edges is meant: the others hide nothing.
-    The arguments before are as in follow_silhouettes.
+    outer is the same, but where another surface looks out from behind that one by less than a
+    sample, as one hump behind another, it is that surface's edge. The arguments before are as in
+    follow_silhouettes.
     """
     for n in prange(len(screen)):
         is_front = _fronts(screen[n], faces)
         image = _Image(screen[n], faces, neighbours, face_id[n], depth[n], is_front)
-        _occlude(edges, image, found[n])
+        _occlude(edges, image, found[n], outer[n])
 
 
 @kernel
-def _occlude(edges: Ids, image: _Image, found: Ids) -> None:
-    """Fill found (2, height, width) as occluders says."""
+def _occlude(edges: Ids, image: _Image, found: Ids, outer: Ids) -> None:
+    """Fill found and outer (2, height, width) as occluders says."""
     found[:] = 0
+    outer[:] = 0
     for number in range(len(edges)):
         face = _end(edges[number], image.is_front)
         for along in range(2 if face >= 0 else 0):
             edge = _edge(along, edges[number, 0], edges[number, 1], face, image)
             for line in range(edge.first, edge.last):
-                place, inside, outside = _crossing(line, edge, image)
-                if inside < 0:
-                    continue
-                first = min(inside, outside)
-                row, column = (line, first) if along == 0 else (first, line)
-                known = found[along, row, column]
-                if known * edge.sign > 0:
-                    ends = edges[abs(known) - 1]
-                    _, other = _place(line, along, ends[0], ends[1], image.screen)
-                    if (place - other) * edge.sign < 0:
-                        continue
-                found[along, row, column] = edge.sign * (number + 1)
+                first, is_reached = _crossing(line, edge, image)
+                if first >= 0:
+                    row, column = (line, first) if along == 0 else (first, line)
+                    named = edge.sign * (number + 1)
+                    gaps = found if is_reached else outer
+                    if _is_outer(named, gaps[along, row, column], line, along, edges, image):
+                        gaps[along, row, column] = named
+    # Until here, outer holds edges of surfaces that no sample sees.
+    for along in range(2):
+        for row in range(found.shape[1]):
+            for column in range(found.shape[2]):
+                named, known = outer[along, row, column], found[along, row, column]
+                line = row if along == 0 else column
+                is_outer = named * known > 0 and _is_outer(named, known, line, along, edges, image)
+                outer[along, row, column] = named if is_outer else known
+
+
+@kernel
+def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, image: _Image) -> bool:
+    """Whether an edge, named as in occluders, lies no less far out than the one that is known."""
+    if named * known <= 0:
+        return True
+    one, other = edges[abs(named) - 1], edges[abs(known) - 1]
+    place = _place(line, along, one[0], one[1], image.screen)[1]
+    known_place = _place(line, along, other[0], other[1], image.screen)[1]
+    return bool((place - known_place) * named >= 0)
 
 
 @kernel
@@ -142,27 +160,24 @@ def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float
 
 
 @kernel
-def _crossing(line: int, edge: _Edge, image: _Image) -> tuple[float, int, int]:
-    """Where an edge crosses a line, u, and the samples beside it.
+def _crossing(line: int, edge: _Edge, image: _Image) -> tuple[int, bool]:
+    """The first of the samples beside an edge on a line, and whether the edge's face is seen there.
 
-    They are counted along the line, that which sees the face and that beyond the edge; -1 if
-    the edge is not seen there, or nothing lies behind it.
+    -1 if the edge crosses the line beyond the samples, or nothing lies behind it.
     """
     screen, number = image.screen, image.screen.dtype.type
     across = 1 - edge.along
     t, place = _place(line, edge.along, edge.a, edge.b, screen)
     before = int(np.floor(place - number(0.5)))
     if before < 0 or before + 1 >= image.face_id.shape[across]:
-        return place, -1, -1
+        return -1, False
     inside, outside = (before, before + 1) if edge.sign > 0 else (before + 1, before)
     row, column = (line, inside) if edge.along == 0 else (inside, line)
     other_row, other_column = (line, outside) if edge.along == 0 else (outside, line)
     inverse_depth = (number(1) - t) / screen[edge.a, 2] + t / screen[edge.b, 2]
     if image.depth[other_row, other_column] * inverse_depth <= number(1):
-        return place, -1, -1
-    if not _reaches(edge.face, row, column, image):
-        return place, -1, -1
-    return place, inside, outside
+        return -1, False
+    return before, _reaches(edge.face, row, column, image)
 
 
 @kernel

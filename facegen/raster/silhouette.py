@@ -80,13 +80,13 @@ class _Silhouettes(torch.autograd.Function):
         # Edges are followed on the CPU, wherever the picture was made.
         place, mesh, ids = _array(screen), ctx.mesh, _array(face_id)
         by_screen = torch.zeros(screen.shape, dtype=screen.dtype)
-        found = np.empty((len(ids), 2, *ids.shape[1:]), dtype=np.int32)
-        occluders(place, mesh.faces, mesh.edges, mesh.neighbours, ids, _array(depth), found)
+        found, outer = np.empty((2, len(ids), 2, *ids.shape[1:]), dtype=np.int32)
+        occluders(place, mesh.faces, mesh.edges, mesh.neighbours, ids, _array(depth), found, outer)
         shown, gradient = _array(samples), _array(by_pixels)
         behind = _array(background.expand_as(by_pixels))
         moved = by_screen.numpy()
-        sweep(place, mesh.edges, found, ids, layers, shown, behind, gradient, moved)
-        meet(place, mesh.faces, mesh.neighbours, found, ids, layers, shown, gradient, moved)
+        sweep(place, mesh.edges, outer, ids, layers, shown, behind, gradient, moved)
+        meet(place, mesh.faces, mesh.neighbours, outer, ids, layers, shown, gradient, moved)
         return by_pixels, by_screen.to(screen.device), None, None, None, None, None
 
 
