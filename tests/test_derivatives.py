@@ -28,9 +28,10 @@ STEPS = (1.5, 1.5, 2.0, 1.5, 3.0, 8.0)
 """Half the paths' lengths."""
 POINTS = 4
 """Slopes on a path."""
-TOLERANCES = (0.02, 0.02, 0.04, 0.02, 0.04, 0.03)
-"""Measured: azimuth 1.3, elevation 0.9, roll 0.5 %; light azimuth 3.1 and
-elevation 3.2 %: shadows' maps are coarse, and without shadows both are within 0.1 %."""
+TOLERANCES = (0.02, 0.02, 0.04, 0.02, 0.04, 0.02)
+"""Measured: azimuth 1.3, elevation 0.9, roll 0.5, focal length 0.4 %; light azimuth 3.1 and
+elevation 3.2 %, beside shadows of a map twice as fine as FINE 1.7 and 2.9, and without shadows
+0.1: their maps are coarse, and look for edges where a sample sees one."""
 SIDE, DENSE = 32, 64
 """Samples along a pixel, for slopes and for the losses at the paths' ends."""
 FINE = 6
@@ -136,7 +137,7 @@ def test_gradients_of_the_scene(problem, name, step, tolerance) -> None:
 def test_gradients_of_the_person(problem, gradient, group, step) -> None:
     """Straight uphill, and in a random direction of the group's coefficients.
 
-    The tolerance is of the length of the group's gradient.
+    Measured, of the length of the group's gradient: at most 0.3, 0.3 and 1.2 %.
     """
     rows = problem.groups[group]
     uphill = torch.zeros_like(gradient)
@@ -146,7 +147,7 @@ def test_gradients_of_the_person(problem, gradient, group, step) -> None:
     other[rows] = torch.randn(len(gradient[rows]), generator=torch.Generator().manual_seed(0))
     for direction in (uphill / steepness, other / other.norm()):
         slope, expected = problem.slopes(direction, step)
-        assert slope == pytest.approx(expected, abs=0.03 * steepness)
+        assert slope == pytest.approx(expected, abs=0.02 * steepness)
 
 
 def test_gradients_of_light_that_casts_no_shadow(head) -> None:
