@@ -63,7 +63,7 @@ class Fitter:
         self.unknowns = Unknowns(scene, model, expressions=not rendered)
         self._face = None if rendered else face_region(model)
         self._noise, self._lost = (0.008, 0.018) if rendered else (0.05, 1.0)
-        self._caution = 1.0 if rendered else 1.5
+        self._caution = 1.0 if rendered else 3.0
         self._scan = Scan(model, self._face)
         self._renderers = {
             stage.size: Renderer(model, RenderSettings(stage.size, 2 * SIZE // stage.size))
