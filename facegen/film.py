@@ -16,7 +16,8 @@ _GAP, _MARGIN = 4, 16
 class Row:
     """One row of a sweep.
 
-    title: what made the pictures. frames (frame, size, size): gray, uint8.
+    title: what made the pictures; no room is left for an empty one.
+    frames: uint8 (frame, size, size), gray; for a strip also (frame, size, size, 3), RGB.
     """
 
     title: str
@@ -28,13 +29,14 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
     steps = np.linspace(0, len(captions) - 1, min(columns, len(captions))).round().astype(int)
     side = rows[0].frames.shape[1]
     text, cell = max(11, side // 9), side + _GAP
-    height = len(rows) * (side + 2 * text) + text + 2 * _MARGIN
+    above = [2 * text - 4 if row.title else 0 for row in rows]
+    height = sum(above) + len(rows) * (side + 4) + text + 2 * _MARGIN
     strip = Image.new("RGB", (2 * _MARGIN + len(steps) * cell - _GAP, height), PAPER)
     draw = ImageDraw.Draw(strip)
     top = _MARGIN
-    for row in rows:
+    for row, space in zip(rows, above, strict=True):
         write_text(draw, (_MARGIN, top), row.title, text, fill=FAINT)
-        top += 2 * text - 4
+        top += space
         for column, step in enumerate(steps):
             strip.paste(Image.fromarray(row.frames[step]), (_MARGIN + column * cell, top))
         top += side + 4
