@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facegen.curves import smooth_step
 from facegen.latents import IDENTITY_SIGMA
 from facegen.texture import Texture
 from facegen.traits import age_years, ancestry_weights, masculinity
@@ -107,11 +108,11 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     male = masculinity(traits)
     years = age_years(traits)
     african, asian, european = ancestry_weights(traits).unbind(-1)
-    young = _step(years, 62.0, 38.0)
+    young = smooth_step(years, 62.0, 38.0)
 
     melanin = 0.78 * african + 0.27 * asian + 0.10 * european + 0.085 * z["melanin"]
     melanin = 0.06 + torch.nn.functional.softplus(melanin - 0.06, beta=20.0)
-    pale = _step(melanin, 0.42, 0.12)
+    pale = smooth_step(melanin, 0.42, 0.12)
 
     dark_hair = (0.95 * african + 0.95 * asian + 0.48 * european) + 0.24 * z[
         "hair_melanin"
@@ -119,7 +120,7 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     young_hair = _hair(
         dark_hair.clamp(0.06, 1.05), 0.30 * torch.sigmoid(z["hair_red"] - 0.8) * european
     )
-    grey = _step(years + 9.0 * z["grey"], 54.0, 78.0) * 0.92
+    grey = smooth_step(years + 9.0 * z["grey"], 54.0, 78.0) * 0.92
     white = torch.tensor([0.41, 0.39, 0.36]).to(grey)
     hair_colour = young_hair + grey[:, None] * (white - young_hair)
     bald = torch.sigmoid(4.0 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
@@ -138,7 +139,9 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
     # Under a sheet of hair, or pulled back, the scalp's own lies flat.
     flat = 1 - long
-    fringe = (1 - bald) * (1 - shaven) * (1 - curl) * _step(z["fringe"] - 0.9 * male, 0.2, 0.5)
+    fringe = (
+        (1 - bald) * (1 - shaven) * (1 - curl) * smooth_step(z["fringe"] - 0.9 * male, 0.2, 0.5)
+    )
 
     # Brows and lashes are darker than the hair and keep their colour longer.
     brow_colour = 0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair)
@@ -150,8 +153,8 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         fringe = (texture.fringe + hairline).clamp(0.0, 45.0)
 
     receded = 5.0 * torch.nn.functional.softplus(z["recession"])
-    beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * _step(years, 17.0, 28.0)
-    blue = european * _step(dark_hair, 0.95, 0.25)
+    beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * smooth_step(years, 17.0, 28.0)
+    blue = european * smooth_step(dark_hair, 0.95, 0.25)
     return Appearance(
         melanin=melanin,
         haemoglobin=(0.20 + 0.06 * z["haemoglobin"]).clamp(0.08, 0.6),
@@ -180,20 +183,22 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         brow_thickness=(0.85 + 0.28 * male + 0.16 * z["brow_thickness"]).clamp(0.7, 1.7),
         brow_arch=1.2 * z["brow_arch"] + 1.5 * (1 - male),
         beard=beard,
-        beard_length=6.0 * _step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
-        goatee=_step(z["beard_length"], -0.4, -0.9),
+        beard_length=6.0 * smooth_step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
+        goatee=smooth_step(z["beard_length"], -0.4, -0.9),
         freckles=pale * torch.sigmoid(2.5 * (z["freckles"] - 0.9)),
         # Upon the cheeks, of every other person: one between the features would be one of them.
         mole=torch.stack([42.0 * z["mole_side"].tanh(), 24.0 * z["mole_height"].tanh() - 42.0], -1),
-        mole_depth=0.55 * _step(z["mole_side"].abs(), 0.3, 1.1),
+        mole_depth=0.55 * smooth_step(z["mole_side"].abs(), 0.3, 1.1),
         age=years,
         iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
         lips=(0.12 + 0.08 * z["lips"] + (0.16 + 0.10 * z["lips"]) * (1 - male)).clamp(min=0.0),
         gloss=(1.0 + 0.25 * z["gloss"]).clamp(0.3, 1.8),
         mottle=torch.stack([z["mottle_x"], z["mottle_y"], z["mottle_z"]], dim=-1) * 3.0,
         cloth=_cloth(z["cloth_light"], z["cloth_hue"]),
-        collar=3.0 + 4.0 * torch.tanh(z["cloth_cut"]) + 30.0 * _step(z["cloth_cut"], 1.0, 1.4),
-        neckline=45.0 * _step(z["cloth_cut"], 0.1, -1.5),
+        collar=3.0
+        + 4.0 * torch.tanh(z["cloth_cut"])
+        + 30.0 * smooth_step(z["cloth_cut"], 1.0, 1.4),
+        neckline=45.0 * smooth_step(z["cloth_cut"], 0.1, -1.5),
         texture=texture,
     )
 
@@ -201,12 +206,6 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
 def _softstep(value: Tensor) -> Tensor:
     """A standard normal to 0..1, evenly spread."""
     return 0.5 * (1 + torch.erf(value / 2**0.5))
-
-
-def _step(value: Tensor, start: float, stop: float) -> Tensor:
-    """A smooth step from 0 at start to 1 at stop; start > stop runs downwards."""
-    t = ((value - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _hair(dark: Tensor, red: Tensor) -> Tensor:

@@ -6,6 +6,12 @@ from torch import Tensor
 _FAR = 80.0
 
 
+def smooth_step(value: Tensor, start: float, stop: float) -> Tensor:
+    """0 at start to 1 at stop, level at both; start > stop runs downwards."""
+    t = ((value - start) / (stop - start)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
 def bell(squared: Tensor) -> Tensor:
     """exp(-squared), and 1e-35 where that would be less still.
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import TOP
-from facegen.curves import bell
+from facegen.curves import bell, smooth_step
 
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
@@ -15,10 +15,10 @@ _RUN_OUT = 5.0
 def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Displacements (batch, 3, vertex) in mm, head frame, that give hair and beard their volume."""
     depth = _depth(anatomy, person)
-    top = _ramp(anatomy.points[1], 20.0, 75.0)
+    top = smooth_step(anatomy.points[1], 20.0, 75.0)
     # Right above the head's axis all directions meet: nothing may depend on them there.
     from_axis = torch.hypot(anatomy.points[0], anatomy.points[2] - TOP[2])
-    front = top * _ramp(anatomy.around, 75.0, 30.0) * _ramp(from_axis, 5.0, 50.0)
+    front = top * smooth_step(anatomy.around, 75.0, 30.0) * smooth_step(from_axis, 5.0, 50.0)
     thickness = person.sides[:, None] + (person.volume - person.sides)[:, None] * top
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
@@ -29,16 +29,16 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     tufts = (0.10 + 0.03 * person.curl[:, None]) * locks(anatomy, person) / (1 + thickness / 20.0)
     thickness = thickness * (1 - 0.4 * groove + tufts)
     # At the forehead hair rises within a few mm, at the nape it tapers.
-    rise = 11.0 + 15.0 * _ramp(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
-    grown = _ramp(depth, 0.0, 1.0, scale=rise) * (1 - _ramp(anatomy.ear, 0.05, 0.5))
+    rise = 11.0 + 15.0 * smooth_step(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
+    grown = smooth_step(depth / rise, 0.0, 1.0) * (1 - smooth_step(anatomy.ear, 0.05, 0.5))
     push = thickness * grown * _crown(anatomy, person)
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
-    beard = _ramp(_beard(anatomy, person), 0.0, 16.0) * person.beard_length[:, None]
+    beard = smooth_step(_beard(anatomy, person), 0.0, 16.0) * person.beard_length[:, None]
     furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
     moved = (push + lift + beard - furrow)[:, None] * anatomy.normals
     # Loose hair presses the ears to the head.
     side = anatomy.points[0]
-    tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * _ramp(anatomy.ear, 0.0, 0.3)
+    tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * smooth_step(anatomy.ear, 0.0, 0.3)
     worn = (person.long * (1 - person.tied))[:, None] * tucked
     return torch.cat([moved[:, :1] + worn[:, None], moved[:, 1:]], dim=1)
 
@@ -71,12 +71,12 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     depth = torch.maximum(depth, sheet + _RUN_OUT - 200.0 * (1 - loose))
     # Short hair fades out towards ears and nape, curls less so.
     straight = 1 - 0.5 * person.curl[:, None]
-    edge = straight * (15.0 + 2 * person.fade[:, None] * _ramp(anatomy.around, 42.0, 72.0))
+    edge = straight * (15.0 + 2 * person.fade[:, None] * smooth_step(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
     scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
     thin = 2.7 * _crown(anatomy, person) - 0.8 + 0.08 * anatomy.waves[1, 0]
     scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
-    scalp = scalp - 3.0 * _ramp(anatomy.ear, 0.15, 0.5)
+    scalp = scalp - 3.0 * smooth_step(anatomy.ear, 0.15, 0.5)
 
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
     thick = person.brow_thickness[:, None]
@@ -84,7 +84,7 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     inside = anatomy.brow + anatomy.brow_rise.abs() - (anatomy.brow_rise - arch).abs()
     brow = (inside + 3.2 * (thick - 1.0)) / 3.0 + 0.35
     # Its inner end begins with single hairs.
-    dense = 0.8 - 0.25 * anatomy.brow_along - 0.35 * _ramp(anatomy.brow_along, 0.22, 0.0)
+    dense = 0.8 - 0.25 * anatomy.brow_along - 0.35 * smooth_step(anatomy.brow_along, 0.22, 0.0)
     brow = torch.minimum(brow, dense) + 0.18 * anatomy.strands
 
     # Stubble lets the skin through, a full beard hardly.
@@ -102,9 +102,9 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Linear reflectance (batch, 3, vertex) of whatever hair grows at each vertex."""
-    on_face = torch.maximum(_ramp(anatomy.brow, -8.0, -4.0), anatomy.lash)
-    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.beard, -6.0, 0.0))
-    on_face = torch.maximum(on_face, 0.7 * _ramp(anatomy.moustache, -6.0, 0.0))
+    on_face = torch.maximum(smooth_step(anatomy.brow, -8.0, -4.0), anatomy.lash)
+    on_face = torch.maximum(on_face, 0.7 * smooth_step(anatomy.beard, -6.0, 0.0))
+    on_face = torch.maximum(on_face, 0.7 * smooth_step(anatomy.moustache, -6.0, 0.0))
     change = person.brow_colour - person.hair_colour
     colour = person.hair_colour[..., None] + on_face * change[..., None]
     # A head of hair is not one flat tone, and little light gets down to its edges.
@@ -119,14 +119,14 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Signed distance (batch, vertex) in mm above this person's own hairline."""
-    frontal = _ramp(anatomy.around, 75.0, 40.0)
+    frontal = smooth_step(anatomy.around, 75.0, 40.0)
     temple = bell(((anatomy.around - 33.0) / 14.0) ** 2)
     peak = bell((anatomy.around / 9.0) ** 2)
     recession = person.recession[:, None]
     return (
         anatomy.scalp
         - (person.hairline + 38.0 * (1 - person.crown))[:, None] * frontal
-        + person.fringe[:, None] * _ramp(anatomy.around, 62.0, 34.0)
+        + person.fringe[:, None] * smooth_step(anatomy.around, 62.0, 34.0)
         - 2.2 * recession * temple
         + 0.35 * recession * peak
     )
@@ -134,18 +134,13 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 def _beard(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Signed distance (batch, vertex) in mm into this person's own beard."""
-    return anatomy.beard - 40.0 * person.goatee[:, None] * _ramp(anatomy.around, 14.0, 44.0)
+    return anatomy.beard - 40.0 * person.goatee[:, None] * smooth_step(anatomy.around, 14.0, 44.0)
 
 
 def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:
     """1 where hair still grows .. 0 on a bald top; the wreath at the sides stays longest."""
-    height = _ramp(anatomy.points[1] + 0.45 * anatomy.points[2], 0.0, 60.0)
+    height = smooth_step(anatomy.points[1] + 0.45 * anatomy.points[2], 0.0, 60.0)
     return 1 - (1 - person.crown[:, None]) * height
-
-
-def _ramp(value: Tensor, start: float, stop: float, scale: Tensor | float = 1.0) -> Tensor:
-    t = ((value / scale - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _bump(points: Tensor, centre: tuple[float, float, float], radius: float) -> Tensor:

@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from torch import Tensor
 
+from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
+from facegen.shading import Surface
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class People:
     gloss: Tensor
     exposure: Tensor
     appearance: Appearance | None = None
+
+    def surface(self, normals: Tensor, strand: Tensor, anatomy: Anatomy) -> Surface:
+        """What of them is lit: normals and strand (batch, 3, vertex) in the camera's frame."""
+        return Surface(
+            normals=normals,
+            strand=strand,
+            skin=self.skin,
+            hair=self.hair,
+            covered=self.covered,
+            gloss=self.gloss,
+            occlusion=anatomy.occlusion,
+            wet=anatomy.wet,
+        )
 
     def one(self, number: int) -> "People":
         """Person `number` alone, as a batch of one."""

@@ -36,7 +36,7 @@ from facegen.raster import (
     topology,
 )
 from facegen.settings import RenderSettings
-from facegen.shading import Surface, exposure, shade
+from facegen.shading import exposure, shade
 from facegen.shadow import moving_visibility
 from facegen.skin import paint
 from facegen.texture import Texture
@@ -75,8 +75,7 @@ class Renderer:
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
         self._body = self._hair.hung(anatomy)
         self._anatomy = self._hair.joined(self._body)
-        self._wet = self._anatomy.wet
-        self._normals = VertexNormals(self.faces, len(self._wet))
+        self._normals = VertexNormals(self.faces, len(self._anatomy.wet))
 
     @property
     def anatomy(self) -> Anatomy:
@@ -174,16 +173,8 @@ class Renderer:
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
-        surface = Surface(
-            normals=normals,
-            strand=turned(view.turn, self._anatomy.strand[None], sight=sight),
-            skin=people.skin,
-            hair=people.hair,
-            covered=people.covered,
-            gloss=people.gloss,
-            occlusion=self._anatomy.occlusion,
-            wet=self._wet,
-        )
+        strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
+        surface = people.surface(normals, strand, self._anatomy)
         opened = people.exposure * exposure(light)
         lights = (settings.lights, view.environment)
         background = view.background[:, None].expand(-1, 3 if colour else 1)

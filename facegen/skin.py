@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
-from facegen.curves import bell
+from facegen.curves import bell, smooth_step
 
 _BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
@@ -34,7 +34,7 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
         colour = person.texture.tinted(colour, anatomy.points, outside)
-    front = bell((anatomy.points[0] / 34.0) ** 2) * _ramp(anatomy.points[2], -40.0, 40.0)
+    front = bell((anatomy.points[0] / 34.0) ** 2) * smooth_step(anatomy.points[2], -40.0, 40.0)
     depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * front
     # A collar's rim is sewn double: a seam runs below it.
     seam = 1 - 0.22 * bell(((depth - 9.0) / 1.6) ** 2)
@@ -81,14 +81,16 @@ def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
     angle = anatomy.eye_angle
     # An iris is brightest around the pupil and dark at its rim.
     spoke = 1 + 0.30 * anatomy.strands + 0.10 * torch.sin(0.9 * angle) - 0.022 * (angle - 15.0)
-    ring = _ramp(angle, 8.2, 9.2) * (1 - _ramp(angle, 22.0, 24.0))
-    rim = 1 - 0.65 * _ramp(angle, 19.5, 22.6)
+    ring = smooth_step(angle, 8.2, 9.2) * (1 - smooth_step(angle, 22.0, 24.0))
+    rim = 1 - 0.65 * smooth_step(angle, 19.5, 22.6)
     pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.22, 0.22))
-    white = (_rgb(_SCLERA) - pink) * _ramp(angle, 22.0, 24.0)
-    around = white + _rgb(_PUPIL) * (1 - _ramp(angle, 22.0, 24.0))
+    white = (_rgb(_SCLERA) - pink) * smooth_step(angle, 22.0, 24.0)
+    around = white + _rgb(_PUPIL) * (1 - smooth_step(angle, 22.0, 24.0))
     # The upper lid and its lashes keep the light off the ball below them.
     shade = (
-        1 - 0.6 * _ramp(anatomy.points[1], -0.5, 4.0) - 0.2 * _ramp(anatomy.points[1], -4.0, -7.0)
+        1
+        - 0.6 * smooth_step(anatomy.points[1], -0.5, 4.0)
+        - 0.2 * smooth_step(anatomy.points[1], -4.0, -7.0)
     )
     iris = ring * rim * spoke.clamp(0.3, 1.8) * person.iris[..., None]
     # Dark skin goes with less white eyes.
@@ -99,11 +101,6 @@ def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
     """Blotches (batch, vertex), about standard normal: waves (wave, vertex) mixed by phases."""
     weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
     return weights @ waves
-
-
-def _ramp(value: Tensor, start: float, stop: float) -> Tensor:
-    t = ((value - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _rgb(values: tuple[float, float, float]) -> Tensor:

@@ -12,7 +12,6 @@ from facegen.geometry import project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
 from facegen.render import FINE, Renderer
-from facegen.shading import Surface
 from facegen.truth_columns import PARTS
 from facegen.view import View
 
@@ -129,16 +128,7 @@ class GroundTruth:
         """
         assert people.appearance is not None
         anatomy = self._renderer.anatomy
-        surface = Surface(
-            normals=normals,
-            strand=view.turn @ anatomy.strand,
-            skin=people.skin,
-            hair=people.hair,
-            covered=people.covered,
-            gloss=people.gloss,
-            occlusion=anatomy.occlusion,
-            wet=anatomy.wet,
-        )
+        surface = people.surface(normals, view.turn @ anatomy.strand, anatomy)
         painter, faces = self._renderer.painter, self._renderer.faces
         return painter.reflectance(surface, people.appearance, screen, faces, fragments)
 

@@ -12,9 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from facegen.curves import smooth_step
 from facegen.fit.light import reflectance, relit, shading
 from facegen.fit.spread import averaged, blurred, carried_on, eroded, reached
-from facegen.fit.unroll import Unrolled, smooth_step, unroll
+from facegen.fit.unroll import Unrolled, unroll
 from facegen.people import People
 from facegen.render import Renderer
 from facegen.shading import LUMA

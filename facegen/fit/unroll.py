@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
+from facegen.curves import smooth_step
 from facegen.geometry import direction, project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, rasterize
 from facegen.render import Renderer
-from facegen.shading import Surface
 from facegen.shadow import key_visibility
 from facegen.texture import unrolled
 from facegen.view import View
@@ -48,12 +48,6 @@ class Unrolled:
     def exposed(self, factor: float) -> "Unrolled":
         """The same of a picture whose linear values are multiplied by a factor."""
         return replace(self, seen=self.seen * factor)
-
-
-def smooth_step(values: Tensor, start: float, stop: float) -> Tensor:
-    """0 at start to 1 at stop; start > stop runs downwards."""
-    t = ((values - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def unroll(renderer: Renderer, people: People, view: View, photograph: Tensor) -> Unrolled:
@@ -100,16 +94,7 @@ def _painted(
             -1, 0
         )
     anatomy = renderer.anatomy
-    surface = Surface(
-        normals=normals,
-        strand=view.turn @ anatomy.strand,
-        skin=people.skin,
-        hair=people.hair,
-        covered=people.covered,
-        gloss=people.gloss,
-        occlusion=anatomy.occlusion,
-        wet=anatomy.wet,
-    )
+    surface = people.surface(normals, view.turn @ anatomy.strand, anatomy)
     painted = renderer.painter.reflectance(surface, people.appearance, screen, renderer.faces, seen)
     return painted[0, ..., :3].movedim(-1, 0)
 
