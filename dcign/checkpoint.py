@@ -65,7 +65,7 @@ class Settings:
 class Checkpoint:
     """The state of a run behind a step.
 
-    step: updates done. weights: the network's. optimiser: Adam's, `parameter/moment`.
+    step: updates done. weights: the network's. optimiser: `parameter/moment`.
     """
 
     step: int

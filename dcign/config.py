@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from dcign import methods
 from dcign.losses import Likelihood
 from dcign.methods import Method, best, dcign, released
 from dcign.models.parts import NetworkConfig
+from dcign.optimisers import Optimiser
 from facegen.errors import UserError
 from facegen.latents import FACTORS
 
@@ -23,6 +24,7 @@ class TrainConfig:
     ratio: how often each kind of mini-batch is drawn, in the order of facegen.latents.FACTORS.
     groups: mini-batches in a step; the loss is their sum, the clamp acts within each.
     samples: images used of each mini-batch, drawn anew each time; None takes all.
+    optimiser: of the weights; see dcign.optimisers.
     learning_rate, beta1, beta2, eps: Adam's. The paper's "rmsprop, momentum decay 0.1, weight decay
         0.01" is Adam with beta1 = 1 - 0.1, beta2 = 1 - 0.01 and no weight decay in the released
         code. All kinds of mini-batches share the moments.
@@ -42,6 +44,7 @@ class TrainConfig:
     ratio: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     groups: int = 1
     samples: int | None = None
+    optimiser: Optimiser = "adam"
     learning_rate: float = 5e-4
     beta1: float = 0.9
     beta2: float = 0.99
@@ -75,6 +78,8 @@ class TrainConfig:
                 and 0 <= self.beta1 < 1
                 and 0 <= self.beta2 < 1
             ),
+            f"the optimiser is one of {get_args(Optimiser)}": self.optimiser
+            not in get_args(Optimiser),
             "groups and samples must be 1 or more": self.groups < 1
             or (self.samples is not None and self.samples < 1),
         }
@@ -170,6 +175,7 @@ PRESETS = {
         steps=6000,
         groups=16,
         samples=4,
+        optimiser="muon",
         learning_rate=2e-3,
         decay=1.0,
         likelihood="scales",

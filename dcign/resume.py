@@ -1,17 +1,16 @@
-"""Going on with a run: what its folder holds, and Adam's state as named tensors."""
+"""Going on with a run: what its folder holds, and its optimisers' state as named tensors."""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim import Optimizer
 
 from dcign.checkpoint import CONFIG, Checkpoint, Settings, Tensors, load_newest, load_settings
 from dcign.config import TrainConfig
 from facegen.errors import UserError
-
-MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 def find_checkpoint(folder: Path, settings: Settings) -> Checkpoint | None:
@@ -48,23 +47,25 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
     return {"method": options.pop("name"), **tree, **options}
 
 
-def optimiser_tensors(network: nn.Module, optimiser: torch.optim.Adam) -> Tensors:
-    """Adam's state, named `parameter/moment`."""
+def optimiser_tensors(network: nn.Module, optimisers: list[Optimizer]) -> Tensors:
+    """The optimisers' state, named `parameter/moment`."""
     return {
         f"{name}/{moment}": value
         for name, parameter in network.named_parameters()
-        for moment, value in optimiser.state[parameter].items()
+        for optimiser in optimisers
+        for moment, value in optimiser.state.get(parameter, {}).items()
     }
 
 
-def load_optimiser(network: nn.Module, optimiser: torch.optim.Adam, saved: Tensors) -> None:
+def load_optimisers(network: nn.Module, optimisers: list[Optimizer], saved: Tensors) -> None:
     """Put saved state beside the parameters."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for index, (name, parameter) in enumerate(network.named_parameters()):
-        state[index] = {"step": saved[f"{name}/step"]}
-        for moment in MOMENTS:
-            # The same order of memory as the parameter's, which the fused update relies on.
-            beside = torch.empty_like(parameter, requires_grad=False)
-            state[index][moment] = beside.copy_(saved[f"{name}/{moment}"])
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    named = dict(network.named_parameters())
+    for optimiser in optimisers:
+        theirs = {id(weight) for group in optimiser.param_groups for weight in group["params"]}
+        for key, value in saved.items():
+            name, moment = key.rsplit("/", 1)
+            parameter = named[name]
+            if id(parameter) in theirs:
+                # The same order of memory as the parameter's, which fused updates rely on.
+                beside = torch.empty_like(parameter) if value.shape == parameter.shape else value
+                optimiser.state[parameter][moment] = beside.copy_(value)

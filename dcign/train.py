@@ -22,7 +22,8 @@ from dcign.data import Batch, Batches, noise
 from dcign.losses import likelihood_loss
 from dcign.methods import Given
 from dcign.models.network import Network
-from dcign.resume import find_checkpoint, load_optimiser, optimiser_tensors
+from dcign.optimisers import make_optimisers
+from dcign.resume import find_checkpoint, load_optimisers, optimiser_tensors
 from dcign.stopping import Stop
 from facegen.errors import UserError
 from facegen.files import locked, remove_partial
@@ -72,7 +73,7 @@ class Training:
     SIGINT, SIGTERM or SIGUSR1 end the iteration behind the present step, saved; `stop.signal` says
     which it was. On a GPU the network runs in bfloat16 and the losses in float32.
 
-    network, optimiser: their present state. step: updates done.
+    network, optimisers: their present state. step: updates done.
     """
 
     def __init__(
@@ -93,16 +94,11 @@ class Training:
         # Measured on a CPU: the encoder's convolutions are faster with channels innermost.
         self.network.encoder.to(memory_format=torch.channels_last)
         self.network.to(device)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(),
-            betas=(config.beta1, config.beta2),
-            eps=config.eps,
-            fused=True,
-        )
+        self.optimisers = make_optimisers(self.network, config)
         self.step = self._saved = found.step if found else 0
         if found:
             self.network.load_state_dict(found.weights)
-            load_optimiser(self.network, self.optimiser, found.optimiser)
+            load_optimisers(self.network, self.optimisers, found.optimiser)
 
     def __len__(self) -> int:
         return max(0, self.config.steps - self.step)
@@ -147,7 +143,7 @@ class Training:
                 return
 
     def _update(self, batch: Batch) -> Record:
-        """One step of Adam on the bound, summed over pixels and images."""
+        """One step on the bound, summed over pixels and images."""
         config, images = self.config, batch.images
         factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device)
         active = active_units(factor_id, config.network.code_size)
@@ -171,7 +167,7 @@ class Training:
         reconstruction, least = likelihood_loss(config.likelihood, logits, images)
         loss = reconstruction + config.kl_weight_at(self.step) * kl + penalty
 
-        self.optimiser.zero_grad()
+        self.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -183,9 +179,10 @@ class Training:
         self._check_finite(values[0], values[-1], batch)
 
         rate = config.rate_at(self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
         count = images.shape[0] * images.shape[1]
         return Record(
             step=self.step + 1,
@@ -217,7 +214,7 @@ class Training:
     def save(self) -> None:
         """Write a checkpoint of the present state; raises UserError if a number is not finite."""
         weights = self.network.state_dict()
-        optimiser = optimiser_tensors(self.network, self.optimiser)
+        optimiser = optimiser_tensors(self.network, self.optimisers)
         if not all(bool(x.isfinite().all()) for x in (*weights.values(), *optimiser.values())):
             raise UserError(f"step {self.step}: a weight is no longer finite; {self._kept()}")
         state = Checkpoint(self.step, self.settings, weights, optimiser)

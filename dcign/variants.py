@@ -54,6 +54,7 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
             for name in ("learning_rate", "eps", "decay", "kl_start", "kl_anneal")
         },
         "network of best": {"network": best.network},
+        "Muon": {"optimiser": best.optimiser},
         "errors by scale": {"likelihood": best.likelihood, "kl_weight": best.kl_weight},
         "averages": {"method": methods.make("best", swap=0, scalar=0.0, intrinsic=0.0)},
         "swaps": {"method": methods.make("best", scalar=0.0, intrinsic=0.0)},

@@ -41,6 +41,7 @@ from dcign.config import PRESETS, TrainConfig
 from dcign.losses import bernoulli_floor, kl_divergence, reconstruction_loss
 from dcign.methods import Given, dcign
 from dcign.models.network import Network, NetworkConfig, Posterior
+from dcign.optimisers import make_optimisers
 from facegen.latents import FACTORS
 
 CODE = 6
@@ -232,16 +233,16 @@ def test_noise_has_the_deviation_of_its_log_variance():
     assert sample(posterior, noise).std().item() == pytest.approx(math.e, rel=0.01)
 
 
-def adam(config: TrainConfig, parameter: torch.Tensor) -> torch.optim.Adam:
-    betas = (config.beta1, config.beta2)
-    return torch.optim.Adam([parameter], config.learning_rate, betas=betas, eps=config.eps)
+def adam(config: TrainConfig, parameter: torch.nn.Parameter) -> torch.optim.Optimizer:
+    (optimiser,) = make_optimisers(torch.nn.ParameterList([parameter]), config)
+    return optimiser
 
 
 def test_optimiser_is_adam():
     """0.1 and 0.01 are 1 - beta: the first step is the rate, and nothing decays by itself."""
     config = PRESETS["paper"]
     assert (config.beta1, config.beta2, config.learning_rate) == (0.9, 0.99, 5e-4)
-    parameter = torch.ones(4, requires_grad=True)
+    parameter = torch.nn.Parameter(torch.ones(4))
     optimiser = adam(config, parameter)
     parameter.grad = torch.tensor([3.0, -0.2, 50.0, 0.0])
     optimiser.step()
@@ -252,7 +253,7 @@ def test_optimiser_is_adam():
 def test_moments_outlive_their_mini_batch():
     """After the kind has changed, the first unit's weights coast about ten steps' worth."""
     config = PRESETS["paper"]
-    parameter = torch.zeros(1, requires_grad=True)
+    parameter = torch.nn.Parameter(torch.zeros(1))
     optimiser = adam(config, parameter)
     for step in range(500):
         parameter.grad = torch.full((1,), 1.0 if step < 300 else 0.0)

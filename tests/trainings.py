@@ -53,7 +53,7 @@ def train(folder: Path, data: Path, stop: int | None = None, **changes: Any) -> 
 
 def state(work: Training) -> dict[str, torch.Tensor]:
     """Copies of everything that a training changes."""
-    tensors = work.network.state_dict() | optimiser_tensors(work.network, work.optimiser)
+    tensors = work.network.state_dict() | optimiser_tensors(work.network, work.optimisers)
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
