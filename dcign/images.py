@@ -53,10 +53,10 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
 class Reduced:
     """The training images of a data set at a smaller size, each read and averaged once.
 
-    A training sees an image several times, a study dozens of times; reading it at its own size and
-    averaging costs as much as a fifth of a step, rendering it more than the step. Not made for
-    images that can be read as they are, nor where they would take more than MEMORY_SHARE: then
-    everything is read anew each time.
+    A training sees an image several times, a study dozens of times; reading a step's images at
+    their own size and averaging costs a fifth of the step, rendering them more than the step.
+    Not made for images that can be read as they are, nor where they would take more than
+    MEMORY_SHARE: then everything is read anew each time.
     """
 
     def __init__(self, dataset: MiniBatches, size: int) -> None:
@@ -79,15 +79,26 @@ class Reduced:
         Of mini-batches group_id (group,), their images sample (group, sample). Raises UserError
         when a shard is damaged.
         """
-        rows = group_id[:, None]
-        if self._kept is None or not self._known[rows, sample].all():
-            pixels, labels = self.dataset.some_images("train", group_id, sample)
-            images = reduced(torch.from_numpy(pixels), self.size).numpy()
-            if self._kept is None:
-                return images, labels
-            self._kept[rows, sample], self._labels[rows, sample] = images, labels
-            self._known[rows, sample] = True
-        return self._kept[rows, sample], self._labels[rows, sample]
+        if self._kept is None:
+            return self._fetch(group_id, sample)
+        short = ~self._known[group_id[:, None], sample].all(1)
+        if short.any():
+            groups, wanted = group_id[short], sample[short]
+            if not self.dataset.slow:
+                # A mini-batch is a chunk of its file: all of it costs little more than some.
+                groups = np.unique(groups)
+                wanted = np.tile(np.arange(self.dataset.group_size), (len(groups), 1))
+            place = groups[:, None], wanted
+            self._kept[place], self._labels[place] = self._fetch(groups, wanted)
+            self._known[place] = True
+        return self._kept[group_id[:, None], sample], self._labels[group_id[:, None], sample]
+
+    def _fetch(
+        self, group_id: NDArray[np.int64], sample: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Read or render images, and average them."""
+        pixels, labels = self.dataset.some_images("train", group_id, sample)
+        return reduced(torch.from_numpy(pixels), self.size).numpy(), labels
 
 
 @functools.lru_cache(maxsize=1)

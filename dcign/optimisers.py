@@ -38,7 +38,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(weights, {"lr": lr, "beta": beta})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self) -> None:  # type: ignore[override]
         """Change every weight that has a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
