@@ -110,6 +110,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     beard = facial_hair.beard(around, y, z, mouth_y, lips, fields["neckline"])
     moustache = facial_hair.moustache(x, y, z, mouth_y, lips)
     outward = normals.double().numpy().T
+    teeth = fields.get("teeth", np.zeros(len(mean)))
     rim = np.full(len(mean), np.inf)
     for eye in (left, is_eye & ~left):
         centre = sphere_centre(actual[eye])
@@ -140,7 +141,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
         "lips": fields["lips"],
         "mouth": fields["inside_mouth"] * (1 - fields["lips"]),
-        "teeth": fields.get("teeth", np.zeros(len(mean))),
+        "teeth": teeth,
         "nostril": _bump(np.hypot((np.abs(x) - 8.0) / 1.3, y + 42.0), 3.6)
         * _ramp(z, 76.0, 82.0)
         * _ramp(outward[:, 1], -0.15, -0.5),
@@ -161,7 +162,8 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "locks": np.concatenate([_waves(_combed(points), 16.0), _waves(points, 14.0)]),
         # Whoever hangs it there, knows.
         "sheet": np.full((3, len(mean)), -99.0),
-        "occlusion": fields["occlusion"],
+        # Known of closed mouths: lips that part let light on teeth.
+        "occlusion": np.maximum(fields["occlusion"], 0.7 * teeth),
         "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
     }
     return Anatomy(

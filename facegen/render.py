@@ -49,6 +49,9 @@ __all__ = ["FINE", "RenderSettings", "Renderer"]
 FINE = 256
 """Pictures this large, pixels a side, are painted sample by sample."""
 
+_ENAMEL = 0.4
+"""How dark the lips' shadow is on teeth, which light gets into from around it and from below."""
+
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
 
@@ -75,6 +78,7 @@ class Renderer:
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
         self._body = self._hair.hung(anatomy)
         self._anatomy = self._hair.joined(self._body)
+        self._teeth = (self._anatomy.teeth > 0.5).nonzero()[:, 0]
         self._normals = VertexNormals(self.faces, len(self._anatomy.wet))
 
     @property
@@ -173,6 +177,8 @@ class Renderer:
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
+            shaded = _ENAMEL * (1 - visible[:, self._teeth])
+            visible.index_copy_(1, self._teeth, 1 - shaded)
         strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
         surface = people.surface(normals, strand, self._anatomy)
         opened = people.exposure * exposure(light)

@@ -70,7 +70,7 @@ def test_everything_imported_is_a_declared_dependency() -> None:
     declared = re.findall(r"^[\w-]+", setup["options"]["install_requires"], flags=re.MULTILINE)
     # What rivals and other devices need is imported only when it is there.
     extras = setup["options.extras_require"]
-    optional = re.findall(r"^[\w-]+", extras["benchmark"] + extras["dev"], re.MULTILINE)
+    optional = re.findall(r"^[\w-]+", "".join(extras.values()), re.MULTILINE)
     names = {"pillow": "PIL", "scikit-learn": "sklearn", "scikit-image": "skimage"}
     known = {names.get(name, name) for name in (*declared, *optional, "pytorch3d")}
     known |= {"facegen", "dcign", *sys.stdlib_module_names}

@@ -17,8 +17,8 @@ from facegen.files import make_folder
     type=float,
     nargs=4,
     metavar="X Y X Y",
-    help="Pupils in the picture, the left one first, pixels from its top left.  [default: the "
-    "picture is cropped as facegen's own are]",
+    help="Pupils in the photograph, the left one first, pixels from its top left.  [default: found "
+    "by scikit-image]",
 )
 @click.option("--rendered", is_flag=True, help="facegen made the picture: its camera is known.")
 @click.option(
@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Fit the face model to the face in the picture IMAGE, and show it in new poses and lights."""
     from facegen.benchmark import one_thread
-    from facegen.fit import Fitter, read_picture
+    from facegen.fit import Fitter, find_pupils, read_picture
     from facegen.fit.report import write_fit
     from facegen.morphable import load
 
@@ -49,10 +49,13 @@ def command(
         raise UserError(
             "--eyes crops a photograph, and --rendered says that facegen framed it: leave one out"
         )
-    picture = read_picture(image, eyes)
     written = {out / f"{image.stem}{end}" for end in (".png", ".gif", "-views.png", ".json")}
     if image.resolve() in {path.resolve() for path in written}:
         raise UserError(f"--out {out}: would overwrite {image}; choose another folder")
+    if not (rendered or eyes):
+        eyes = find_pupils(image)
+        click.echo(f"pupils at {' '.join(f'{value:.1f}' for value in eyes)}")
+    picture = read_picture(image, eyes)
     make_folder(out)
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facegen.fit.picture import features, redness, smooth
+from facegen.fit.picture import features, smooth
 from facegen.fit.unknowns import Unknowns
 from facegen.geometry import project
 from facegen.people import People
@@ -39,8 +39,11 @@ def see_eyes(renderer: Renderer, people: People, view: View) -> Tensor:
     return (screen[..., :2] - 1.0) * torch.tensor([1.0, -1.0])
 
 
-_PALE = 0.05
-"""Teeth are less red than the face, by as much of redness."""
+_AROUND_LIPS = 0.1
+"""How far from lips a picture tells of the mouth, as a part of its side."""
+
+_ODD, _EFFORT = 0.3, 0.004
+"""What is off by as much counts half; and what it costs to move an expression from 0 to 1."""
 
 
 class Objective:
@@ -98,18 +101,44 @@ class Objective:
     def focus(self, vector: Tensor) -> None:
         """Weigh pixels anew, if only a face counts: it, as a vector (unknown,) has it.
 
-        What the model has no words for (a fringe, glasses, teeth) is weighed down by how far it is
-        off, as under the error function of Geman & McClure.
+        What the model has no words for (a fringe, glasses) is weighed down by how far it is off, as
+        under the error function of Geman & McClure.
         """
         if self._face is None:
             return
         self._weight = self._region = self.region(vector)
-        off = self.residuals(vector[None])[0, : self._target.numel()]
-        off = off.reshape(*self._weight.shape, -1).norm(dim=-1)
-        self._weight = self._weight * (1 - self._teeth(vector))
+        off = self._off(vector)
         usual = 1.5 * off[self._weight > 0.5].median().clamp(min=0.02)
         self._weight = self._weight / (1 + (off / (2 * usual)) ** 2)
         self.pixels = float((self._weight**2).sum().clamp(min=1.0))
+
+    @torch.no_grad()
+    def best_mouth(self, vectors: Tensor) -> Tensor:
+        """The one (unknown,) of vectors that differ in nothing but the mouth that explains it best.
+
+        Without a face to look at there is no telling: it is the first.
+        """
+        if self._face is None:
+            return vectors[0]
+        self._weight = self._region = self.region(vectors[0])
+        lips = self._shown(vectors[0], torch.from_numpy(self._renderer.model.fields["lips"]))
+        reach = round(_AROUND_LIPS * len(lips))
+        near = torch.nn.functional.max_pool2d(lips[None], 2 * reach + 1, stride=1, padding=reach)[0]
+        pixels = float(near.sum().clamp(min=1.0))
+        costs = []
+        for some in torch.split(vectors, _PEOPLE_AT_ONCE):
+            people = self.unknowns.people(self._renderer, some)
+            for number, vector in enumerate(some):
+                off = self._off(vector, people.one(number)) ** 2
+                effort = _EFFORT * float(((vector - vectors[0]) ** 2).sum())
+                costs.append(float((near * off / (off + _ODD**2)).sum()) / pixels + effort)
+        return vectors[costs.index(min(costs))]
+
+    def _off(self, vector: Tensor, people: People | None = None) -> Tensor:
+        """How far a vector (unknown,) is off, where the picture (size, size) counts."""
+        off = self.residuals(vector[None], people)[0, : self._target.numel()]
+        far: Tensor = off.reshape(*self._weight.shape, -1).norm(dim=-1)
+        return far
 
     @torch.no_grad()
     def region(self, vector: Tensor) -> Tensor:
@@ -124,18 +153,6 @@ class Objective:
         people = self.unknowns.people(renderer, vector[None])
         view = self.unknowns.view(renderer, vector[None], self._background)
         return shows(renderer, people, view, surface)[0]
-
-    def _teeth(self, vector: Tensor) -> Tensor:
-        """1 where the picture (size, size) shows what is between lips, 0 elsewhere.
-
-        That is whatever is less red than skin, near where a vector (unknown,) has the lips: those
-        would swell to be as bright as teeth are.
-        """
-        lips = self._shown(vector, torch.from_numpy(self._renderer.model.fields["lips"]))
-        reach = len(lips) // 16
-        near = torch.nn.functional.max_pool2d(lips[None], 2 * reach + 1, stride=1, padding=reach)[0]
-        red = redness(self._target[0])
-        return near * (red < red[self._region > 0.5].median() - _PALE)
 
     def slope(self, vector: Tensor) -> tuple[float, Tensor]:
         """The sum of squared residuals at a vector (unknown,), and its gradient."""

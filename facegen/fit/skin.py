@@ -73,8 +73,12 @@ def take_skin(
     bright = lit.received / lit.received[core > 0.3].median()
     trust = _trust(seen, tint, core, plain, hair) * smooth_step(bright, 0.1, 0.3)
     texture = _completed(tint, trust, plain * _bare(seen))
-    if not is_gray:
-        texture = replace(texture, hair=_colour(skin, seen, hair), fringe=_fringe(seen, hair))
+    colour = _colour(skin, seen, hair)
+    if is_gray and colour is not None and people.appearance is not None:
+        # The model's pigments, so much of them that it is as bright (Beer & Lambert).
+        own, luma = people.appearance.hair_colour[0], torch.tensor(LUMA)
+        colour = own ** float(torch.log(luma @ colour) / torch.log(luma @ own))
+    texture = replace(texture, hair=colour, fringe=_fringe(seen, hair))
     return texture, view, gain * factor**0.5
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from facegen.fit.hairdo import with_hairdo
 from facegen.fit.objective import Objective
 from facegen.fit.picture import SIZE, Picture, background_of, shrink
 from facegen.fit.scan import Scan, face_region
@@ -74,7 +75,8 @@ class Fitter:
         """Improve on the mean face, step by step, until the picture is explained.
 
         gradients: how many steps are tried, if none stalls. The first stage is tried from further
-        starts if it leaves much; the best alone is reported.
+        starts if it leaves much; the best alone is reported. Then many mouths are tried, and in the
+        end, of a photograph, hairdos.
         """
         stages = [
             replace(stage, gradients=max(2, round(stage.gradients * gradients / GRADIENTS)))
@@ -92,15 +94,19 @@ class Fitter:
             if path[-1].error < self._lost:
                 break
         yield from path
-        vector = path[-1].vector
+        objective = self.objective(picture, first.size)
+        vector, error = path[-1].vector, path[-1].error
+        vector = objective.best_mouth(self.unknowns.mouths(vector))
         for stage in others:
             objective = self.objective(picture, stage.size)
             objective.focus(vector)
             if stage.measure:
                 curvature = objective.curvature(vector)
             for fit in self._descend(objective, vector, stage, curvature):
-                vector = fit.vector
+                vector, error = fit.vector, fit.error
                 yield fit
+        if not self.rendered:
+            yield Fit(with_hairdo(self._renderers[SIZE], self.unknowns, vector, picture), error)
 
     def starts(self, picture: Picture) -> list[Tensor]:
         """Vectors (unknown,) to start from, the likeliest first."""

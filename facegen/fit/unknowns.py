@@ -1,7 +1,8 @@
 """What a fit looks for, as one vector: a few scalars of the scene, then the identity."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -70,6 +71,15 @@ HAIRSTYLES = {
 }
 """Coefficients, in standard deviations, well inside each style: between them there is no slope."""
 
+MOUTHS = {
+    "jawOpen": (0.0, 0.15, 0.5),
+    "mouthSmile": (0.0, 0.5, 1.0),
+    "mouthUpperUp": (0.0, 0.5, 1.0),
+    "mouthLowerDown": (0.0, 0.5, 1.0),
+}
+"""Weights of ARKit's blend shapes, left and right alike, of mouths to start from: lips that are
+closed on a picture's teeth are no slope away from being open."""
+
 _IDENTITY_STEP, _EXPRESSION_STEP = 0.15, 0.1
 _EXPRESSION_SIGMA, _RARE_SIGMA = 0.2, 0.04
 _COMMON = {
@@ -100,6 +110,7 @@ class Unknowns:
             _, people, expressions = self._sizes
             return torch.tensor(values + [identity] * people + [expression] * expressions)
 
+        self._expressions = model.expression_names if expressions else ()
         self.rest = column([x.rest for x in scene], 0.0, 0.0)
         self.sigma = column([x.sigma for x in scene], IDENTITY_SIGMA, _EXPRESSION_SIGMA)
         if expressions and "jawOpen" in model.expression_names:
@@ -111,20 +122,50 @@ class Unknowns:
 
     def styled(self, vector: Tensor, style: str) -> Tensor:
         """A vector (unknown,) with the hair of one of HAIRSTYLES."""
+        return self.groomed(vector, HAIRSTYLES[style])
+
+    def groomed(self, vector: Tensor, looks: Mapping[str, float]) -> Tensor:
+        """A vector (unknown,) with other coefficients of the appearance, standard deviations."""
         vector = vector.clone()
         appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
-        for name, value in HAIRSTYLES[style].items():
+        for name, value in looks.items():
             vector[appearance + APPEARANCE.index(name)] = IDENTITY_SIGMA * value
         return vector
 
     def resting(self, start: Tensor) -> Tensor:
-        """The prior's mean (unknown,) of fits that keep the hairstyle they start with."""
+        """The prior's mean (unknown,) of fits that keep the hairstyle and mouth they start with."""
         rest = self.rest.clone()
         appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
         for name in ("hair_length", "hair_style"):
             column = appearance + APPEARANCE.index(name)
             rest[column] = start[column]
+        for columns in self._mouth.values():
+            rest[columns] = start[columns]
         return rest
+
+    def mouths(self, vector: Tensor) -> Tensor:
+        """A vector (unknown,) with every mouth of MOUTHS: (mouth, unknown), the closed one first.
+
+        A model without such expressions has but the one mouth.
+        """
+        columns = self._mouth
+        choices = list(product(*(MOUTHS[name] for name in columns)))
+        vectors = vector.repeat(len(choices), 1)
+        for number, values in enumerate(choices):
+            for its, value in zip(columns.values(), values, strict=True):
+                vectors[number, its] = value
+        return vectors
+
+    @property
+    def _mouth(self) -> dict[str, list[int]]:
+        """The columns of each of MOUTHS that there is."""
+        first = sum(self._sizes[:2])
+        columns: dict[str, list[int]] = {}
+        for number, name in enumerate(self._expressions):
+            stem = name.split("_")[0]
+            if stem in MOUTHS:
+                columns.setdefault(stem, []).append(first + number)
+        return columns
 
     def identity(self, vectors: Tensor) -> Tensor:
         """Vectors (batch, unknown) to identity coefficients (batch, coefficient)."""

@@ -1,0 +1,175 @@
+"""What is found in photographs before and after the descent: pupils, mouths, hairdos."""
+
+import math
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from facegen.errors import UserError
+from facegen.fit import Picture, find_pupils
+from facegen.fit.hairdo import _information, with_hairdo
+from facegen.fit.objective import Objective, see_eyes
+from facegen.fit.scan import face_region
+from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
+from facegen.latents import draw_identity
+from facegen.render import Renderer, RenderSettings
+from facegen.shading import LUMA
+
+SIDE = 150
+
+
+@pytest.fixture(scope="module")
+def renderer(head):
+    return Renderer(head, RenderSettings(size=SIDE))
+
+
+@pytest.fixture(scope="module")
+def unknowns(head):
+    return Unknowns(SCENE + CAMERA, head, expressions=True)
+
+
+@pytest.fixture(scope="module")
+def people(head, unknowns):
+    """Two vectors of one shape: the appearance is another's in the second."""
+    first = len(SCENE + CAMERA)
+    vectors = unknowns.rest.repeat(2, 1)
+    for vector, number in zip(vectors, (11, 3), strict=True):
+        identity = torch.from_numpy(draw_identity(head.identity_size, 0, "test", number))
+        vector[first : first + len(identity)] = identity
+    vectors[1, first : first + len(head.basis)] = vectors[0, first : first + len(head.basis)]
+    return vectors
+
+
+def seen(renderer, unknowns, vector, background=0.6):
+    people = unknowns.people(renderer, vector[None])
+    view = unknowns.view(renderer, vector[None], background)
+    with torch.no_grad():
+        return renderer.render(people, view, colour=True)[0], people, view
+
+
+def weights(head, unknowns, vector):
+    values = unknowns.expression(vector[None])[0].tolist()
+    return dict(zip(head.expression_names, values, strict=True))
+
+
+def test_teeth_are_found_and_closed_lips_stay_closed(head, renderer, unknowns, people) -> None:
+    """Of a picture of the same shape, with somebody else's skin."""
+    true, fitted = people
+    face = face_region(head)
+    for mouth, shows in (({}, False), ({"mouthSmile": 0.8, "mouthUpperUp": 0.8}, True)):
+        vector = unknowns.mouths(true)[0]
+        for name in head.expression_names:
+            value = mouth.get(name.split("_")[0], 0.0)
+            vector[len(vector) - len(head.expression_names) :][
+                head.expression_names.index(name)
+            ] = value
+        picture, _, _ = seen(renderer, unknowns, vector)
+        objective = Objective(renderer, unknowns, picture, 0.6, face)
+        found = weights(head, unknowns, objective.best_mouth(unknowns.mouths(fitted)))
+        assert (found["mouthUpperUp"] + found["mouthLowerDown"] >= 0.5) == shows
+        assert (found["mouthSmile_L"] >= 0.5) == shows
+        assert found["jawOpen"] < 0.3
+
+
+@pytest.mark.parametrize("style", ["short", "loose"])
+def test_the_hairdo_is_the_pictures(renderer, unknowns, people, style) -> None:
+    """Whatever colours hair, skin and background have: somebody else's are given."""
+    true, fitted = (unknowns.styled(vector, style) for vector in people)
+    picture, _, _ = seen(renderer, unknowns, true, background=0.3)
+    photograph = Picture(picture @ torch.tensor(LUMA), None, picture)
+    other = "loose" if style == "short" else "short"
+    found = with_hairdo(renderer, unknowns, unknowns.styled(fitted, other), photograph)
+    _, worn, _ = seen(renderer, unknowns, found)
+    _, truly, _ = seen(renderer, unknowns, true)
+    assert worn.appearance is not None
+    assert truly.appearance is not None
+    assert float(worn.appearance.long) == float(truly.appearance.long)
+    assert float(worn.appearance.tied) == 0
+    if style == "loose":
+        assert float(worn.appearance.tip) == pytest.approx(float(truly.appearance.tip), abs=15)
+
+
+def test_information_is_an_entropy_or_nothing() -> None:
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    assert _information(labels, labels) == pytest.approx(math.log(3))
+    assert _information(labels, torch.tensor([4, 4, 4, 7, 7, 7])) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.fixture
+def portrait(renderer, unknowns, people, tmp_path):
+    """A file with a face off its middle, and where its pupils are."""
+    vector = people[0].clone()
+    picture, shown, view = seen(renderer, unknowns, vector)
+    eyes = see_eyes(renderer, shown, view)[0]
+    scene = Image.new("RGB", (400, 500), (120, 130, 140))
+    pixels = (picture * 255).byte().numpy()
+    scene.paste(Image.fromarray(pixels).resize((300, 300)), (70, 120))
+    scene.save(tmp_path / "portrait.png")
+    places = [(70 + 150 * (1 + float(x)), 120 + 150 * (1 - float(y))) for x, y in eyes]
+    return tmp_path / "portrait.png", places
+
+
+def assert_found(path, places) -> None:
+    found = find_pupils(path)
+    apart = places[1][0] - places[0][0]
+    for one, (x, y) in zip((found[:2], found[2:]), places, strict=True):
+        assert math.hypot(one[0] - x, one[1] - y) < 0.06 * apart
+
+
+def pretend(monkeypatch, faces) -> None:
+    """A scikit-image whose cascade finds these faces."""
+
+    class Cascade:
+        def __init__(self, _):
+            pass
+
+        def detect_multi_scale(self, *_, **__):
+            return faces
+
+    data = SimpleNamespace(lbp_frontal_face_cascade_filename=lambda: "")
+    monkeypatch.setitem(sys.modules, "skimage", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "skimage.data", data)
+    monkeypatch.setitem(sys.modules, "skimage.feature", SimpleNamespace(Cascade=Cascade))
+
+
+def test_pupils_are_found_in_the_largest_face(portrait, monkeypatch) -> None:
+    path, places = portrait
+    side = 2.6 * (places[1][0] - places[0][0])
+    left, top = places[0][0] - 0.33 * side, places[0][1] - 0.37 * side
+    faces = [{"r": top, "c": left, "width": side}, {"r": 0, "c": 0, "width": 50}]
+    pretend(monkeypatch, faces)
+    assert_found(path, places)
+
+
+def test_pupils_are_found_by_scikit_image(portrait) -> None:
+    pytest.importorskip("skimage")
+    assert_found(*portrait)
+
+
+def test_what_hinders_finding_pupils_is_said_with_the_remedy(portrait, monkeypatch) -> None:
+    pretend(monkeypatch, [])
+    with pytest.raises(UserError, match=r"portrait.png: no face found .* --eyes X Y X Y"):
+        find_pupils(portrait[0])
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    with pytest.raises(UserError, match=r"pip install scikit-image, or .* --eyes X Y X Y"):
+        find_pupils(portrait[0])
+
+
+def test_teeth_are_bright_between_lips(head, renderer, unknowns, people) -> None:
+    """In photographs they are as bright as skin: a shadow of the lips must not make them gray."""
+    smiling = unknowns.mouths(people[0])
+    values = [weights(head, unknowns, vector) for vector in smiling]
+    wide = next(
+        vector
+        for vector, each in zip(smiling, values, strict=True)
+        if each["mouthSmile_L"] == each["mouthUpperUp"] == 1.0 and each["jawOpen"] == 0
+    )
+    picture, shown, view = seen(renderer, unknowns, wide)
+    white = replace(shown, skin=renderer.anatomy.teeth.expand_as(shown.skin))
+    teeth = renderer.render(white, view, colour=True)[0][..., 1]
+    skin = picture[80:90, 70:80, 1].mean()
+    assert float(picture[..., 1][teeth > 0.6].mean()) > 0.8 * float(skin)
