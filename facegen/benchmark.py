@@ -96,6 +96,7 @@ def compare(
     camera: Camera | None = None,
     budget: float = 10.0,
     rivals: tuple[type[Renderer], ...] = RIVALS,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Time our renderer and every rival that is installed, each on one thread.
 
@@ -103,24 +104,20 @@ def compare(
     do; and a rival that starts threads of its own pays for them.
     vertex_sets: (set, vertex, 3), mm in the camera's frame. faces: (face, 3).
     budget: seconds for each renderer; a slow one draws three pictures even so.
+    tell: is called with the name of each renderer before its turn.
     """
     view = View(faces, vertex_sets.shape[1], size, camera or Camera())
     with one_thread():
+        tell(f"facegen, {len(faces):,} triangles")
         ours = Facegen(view)
         pictures = np.stack([ours(vertices) for vertices in vertex_sets])
         timing, _ = _repeat(ours, vertex_sets, budget)
         gradient, slope = _differentiate(ours, vertex_sets, size, budget)
-        reports = tuple(
-            _report(
-                _report_forward(rival, view, vertex_sets, pictures, timing, budget),
-                rival,
-                view,
-                vertex_sets,
-                (gradient, slope),
-                budget,
-            )
-            for rival in rivals
-        )
+        reports = []
+        for rival in rivals:
+            tell(f"{rival.name}, {len(faces):,} triangles")
+            forward = _report_forward(rival, view, vertex_sets, pictures, timing, budget)
+            reports.append(_report(forward, rival, view, vertex_sets, (gradient, slope), budget))
     return Comparison(
         processor=_processor(),
         threads=1,
@@ -132,7 +129,7 @@ def compare(
         covered=float((pictures < BACKGROUND).mean()),
         ours=timing,
         ours_with_gradient=gradient,
-        rivals=reports,
+        rivals=tuple(reports),
     )
 
 

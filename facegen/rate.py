@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,24 +52,41 @@ class _Worker:
         return images / elapsed
 
 
-def report(size: int, model_path: Path | None, workers: int, seconds: float) -> dict[str, Any]:
-    """Everything that is measured, as JSON can hold it; seconds for each of some measurements."""
-    plain, shadowed = (GenerateConfig(size=size, shadows=shadows) for shadows in (False, True))
+def report(
+    size: int,
+    model_path: Path | None,
+    workers: int,
+    seconds: float,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Everything that is measured, as JSON can hold it; seconds for each of some measurements.
+
+    tell: is called with the name of what is measured next.
+    """
+    kinds = {
+        name: GenerateConfig(size=size, shadows=name == "with shadows")
+        for name in ("without shadows", "with shadows")
+    }
+    rates: dict[str, float] = {}
+    times: dict[str, dict[str, float]] = {}
+    alone: dict[str, float] = {}
+    for name, config in kinds.items():
+        tell(f"a data set {name}, by {workers} workers")
+        rates[name] = images_per_second(config, model_path, workers, seconds)
+        tell(f"a data set {name}, by one")
+        alone[name] = images_per_second(config, model_path, 1, seconds)
+        tell(f"a data set {name}, stage by stage")
+        times[name] = milliseconds_per_image(config, model_path)
     model = load(model_path)
     return {
         "size": size,
         "samples_per_pixel": RenderSettings().samples_per_axis ** 2,
         "workers": workers,
-        "images_per_second": {
-            "without shadows": images_per_second(plain, model_path, workers, seconds),
-            "with shadows": images_per_second(shadowed, model_path, workers, seconds),
-        },
-        "milliseconds_per_image": {
-            "without shadows": milliseconds_per_image(plain, model_path),
-            "with shadows": milliseconds_per_image(shadowed, model_path),
-        },
+        "images_per_second": rates,
+        "images_per_second_of_one_worker": alone,
+        "milliseconds_per_image": times,
         "rivals": [
-            asdict(compare(*subject, size, budget=seconds))
+            asdict(compare(*subject, size, budget=seconds, tell=tell))
             for subject in (front(heads(model), model.faces), (heads(model), model.faces))
         ],
     }
@@ -81,7 +98,11 @@ def summary(found: dict[str, Any]) -> str:
     for shadows, rate in found["images_per_second"].items():
         stages = found["milliseconds_per_image"][shadows].items()
         parts = ", ".join(f"{stage} {time:.2f}" for stage, time in stages)
-        lines.append(f"{shadows}: {rate:.0f} images/s; milliseconds of a core and image: {parts}")
+        factor = rate / found["images_per_second_of_one_worker"][shadows]
+        lines.append(
+            f"{shadows}: {rate:.0f} images/s by {found['workers']} workers, {factor:.2f} times "
+            f"one's; milliseconds of a core and image: {parts}"
+        )
     for found_by_mesh in found["rivals"]:
         rate = found_by_mesh["ours"]["pictures_per_second"]
         slow = found_by_mesh["ours_with_gradient"]["pictures_per_second"]

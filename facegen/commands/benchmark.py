@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, print_table, progress_bar
+from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, print_table, progress_bar, say
 
 
 @click.group("benchmark")
@@ -32,7 +32,7 @@ def render(
     from facegen.generate import cpus
     from facegen.rate import report, summary
 
-    found = report(size, face_model, workers or cpus(), seconds)
+    found = report(size, face_model, workers or cpus(), seconds, say)
     click.echo(json.dumps(found, indent=1) if as_json else summary(found))
 
 
