@@ -49,6 +49,7 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "first image": {"method": methods.make("dcign", invariance=0.0, rule="first")},
         "its moments": {"method": methods.make("released")},
     }
+    plain = {"intrinsic": 0.0, "redundancy": 0.0}
     up: dict[str, dict[str, Any]] = {
         "ratio 1:1:1:1": {"ratio": best.ratio},
         "many small groups": {"groups": best.groups, "samples": best.samples},
@@ -58,12 +59,13 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         },
         "network that draws": {"network": replace(best.network, decoder_channels=NARROW)},
         "errors by scale": {"likelihood": best.likelihood, "kl_weight": best.kl_weight},
-        "averages": {"method": methods.make("best", swap=0, scalar=0.0, intrinsic=0.0)},
-        "swaps": {"method": methods.make("best", scalar=0.0, intrinsic=0.0)},
-        "scalar ratios": {"method": methods.make("best", intrinsic=0.0)},
-        "intrinsic ratio": {"method": methods.make("best")},
+        "averages": {"method": methods.make("best", swap=0, scalar=0.0, **plain)},
+        "swaps": {"method": methods.make("best", scalar=0.0, **plain)},
+        "scalar ratios": {"method": methods.make("best", **plain)},
+        "intrinsic ratio": {"method": methods.make("best", redundancy=0.0)},
         "Muon": {"optimiser": best.optimiser},
         "wider decoder": {"network": best.network},
+        "no redundancy": {"method": methods.make("best")},
     }
     rungs = {"paper": config}
     for name, changes in {"released": down, "best": up}[towards].items():

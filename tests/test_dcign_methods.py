@@ -13,7 +13,7 @@ from dcign.config import PRESETS, TrainConfig
 from dcign.losses import kl_divergence
 from dcign.methods import Given
 from dcign.methods.ada_gvae import shared_units
-from dcign.methods.best import FLOOR, variance_ratios
+from dcign.methods.best import FLOOR, redundancy, variance_ratios
 from dcign.methods.beta_tcvae import total_correlation
 from dcign.methods.gvae import averaged
 from dcign.models.network import Posterior
@@ -207,6 +207,24 @@ def test_ratios_of_what_a_step_lacks_are_nothing() -> None:
     assert gradient.isfinite().all()
 
 
+def test_copies_are_redundant() -> None:
+    """Units that say the same count each other, whatever their sign, scale and noise within."""
+    mean, active = world({})
+    trait = torch.where(active[:, 3:4], mean[..., 3], mean[:, :1, 3])[..., None]
+    copies = trait * torch.tensor([1.0, -5.0, 0.1])
+    assert redundancy(copies, active[:, 3:]).item() == pytest.approx(2.0, rel=0.05)
+    assert redundancy(mean[..., 3:], active[:, 3:]).item() < 0.1
+
+
+def test_moving_with_the_pose_is_no_way_to_differ() -> None:
+    """What averages out within the mini-batches of one person changes nothing."""
+    mean, active = world(RIGHT)
+    wave = torch.tensor([1.0, -1.0]).repeat(4)[:, None] * ~active[:, None, 3:]
+    stirred = mean[..., 3:] + wave * torch.randn(len(KINDS), 1, 3)
+    before, after = (redundancy(code, active[:, 3:]) for code in (mean[..., 3:], stirred))
+    torch.testing.assert_close(before, after)
+
+
 def test_shared_units_are_swapped_or_averaged_by_turns() -> None:
     data = given(step=2)
     swapped = methods.make("best")(data).code
@@ -222,7 +240,7 @@ def test_shared_units_are_swapped_or_averaged_by_turns() -> None:
 
 
 def test_options_of_best_switch_its_parts_off() -> None:
-    off = methods.make("best", scalar=0.0, intrinsic=0.0)
+    off = methods.make("best", scalar=0.0, intrinsic=0.0, redundancy=0.0)
     assert off(given()).penalty == 0
     scalars = methods.make("best", intrinsic=0.0)
     assert scalars(given()).penalty == methods.make("best")(given(progress=0.1)).penalty

@@ -12,6 +12,9 @@ The supervision is the paper's: which factor varies in a mini-batch, never a val
 3. The same for the intrinsic units, later, when they carry something: what they know of pose and
    light is what moves them in mini-batches of one person. Each has a ratio of its own: in a ratio
    of their variances' sums the many that say little could go on knowing the pose.
+4. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
+   do after some thousand steps. So intrinsic units pay for what others also say: for the squares
+   of their correlations over people (as VICReg does, Bardes, Ponce and LeCun 2022).
 """
 
 from dataclasses import dataclass
@@ -40,6 +43,8 @@ class Method:
     scalar: weight of the ratio of each scalar factor's unit, nats per image.
     intrinsic: weight of those of the intrinsic units, their mean. start: the part of the steps
         before it.
+    redundancy: weight of correlations among the intrinsic units, nats per image for each unit's
+        sum of squares.
     """
 
     supervision: ClassVar[str] = "which factor varies"
@@ -48,6 +53,7 @@ class Method:
     scalar: float = 500.0
     intrinsic: float = 200.0
     start: float = 0.3
+    redundancy: float = 5.0
 
     def __call__(self, given: Given) -> Priced:
         posterior, active = given.posterior, given.active[:, None]
@@ -66,6 +72,9 @@ class Method:
         penalty = self.scalar * ratios[:scalars].sum()
         if given.progress >= self.start:
             penalty = penalty + self.intrinsic * ratios[scalars:].mean()
+        if self.redundancy:
+            alike = redundancy(posterior.mean[..., scalars:], given.active[:, scalars:])
+            penalty = penalty + self.redundancy * alike
         return Priced(sample(received, noise), kl, images * penalty)
 
 
@@ -87,3 +96,18 @@ def variance_ratios(
     floor = FLOOR * whole + 1e-12
     ratio = torch.log((wrong + floor) / (right + floor))
     return torch.where((count > 0) & (others > 0), 0.5 * ratio, 0.0)
+
+
+def redundancy(
+    mean: Float[Tensor, "group sample code"], active: Bool[Tensor, "group code"]
+) -> Float[Tensor, ""]:
+    """Each unit's squared correlations with the others over people, summed; mean over the units.
+
+    0 when all say different things, one less than their number when all say the same. A mini-batch
+    of one person counts with its average, so moving with the pose is no way to differ.
+    """
+    people = torch.where(active[:, None], mean, mean.mean(1, keepdim=True)).flatten(0, 1)
+    centred = people - people.mean(0)
+    standard = centred / (centred.square().mean(0).sqrt() + 1e-3)
+    correlation = standard.mT @ standard / len(standard)
+    return correlation.fill_diagonal_(0.0).square().sum() / correlation.shape[0]
