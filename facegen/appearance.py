@@ -105,7 +105,8 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     """
     # A standard normal for each: the coefficients carry the sampling's own sigma.
     z = dict(zip(APPEARANCE, (coefficients / IDENTITY_SIGMA).unbind(-1), strict=True))
-    male = masculinity(traits)
+    # Of whom bones say neither, hair and brows mostly do.
+    male = smooth_step(masculinity(traits), 0.2, 0.8)
     years = age_years(traits)
     african, asian, european = ancestry_weights(traits).unbind(-1)
     young = smooth_step(years, 62.0, 38.0)
@@ -124,21 +125,21 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     white = torch.tensor([0.41, 0.39, 0.36]).to(grey)
     hair_colour = young_hair + grey[:, None] * (white - young_hair)
     bald = torch.sigmoid(4.0 * (z["baldness"] + 2.0 * (male - 1.0) + 0.028 * (years - 52.0) - 0.4))
-    shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male
+    # Three women in four wear long hair, the older the fewer, and one man in twenty.
+    length = z["hair_length"] + 1.2 - 2.9 * male - 0.018 * (years - 35.0).clamp(min=0) - 3 * bald
+    long = (length > 0).to(length)
+    shaven = torch.sigmoid(14.0 * (z["hair_volume"] - 1.45)) * male * (1 - long)
     curl = torch.sigmoid(2.0 * (z["curl"] - 1.2 + 3.4 * african))
     lush, broad = _softstep(z["hair_volume"]), _softstep(z["hair_sides"])
     top = 5.0 + 9.0 * lush + (1 - male) * (3.0 + 5.0 * lush) + 18.0 * curl * lush**2
     side = 1.5 + 5.5 * broad + (1 - male) * (2.0 + 4.0 * broad) + 14.0 * curl * broad * lush
     keep = 1 - 0.85 * torch.maximum(bald, shaven)
-
-    # Three women in four wear long hair, the older the fewer, and one man in twenty.
-    length = z["hair_length"] + 1.2 - 2.9 * male - 0.018 * (years - 35.0).clamp(min=0) - 3 * bald
-    long = (length > 0).to(length)
     tied = long * (z["hair_style"] > 0.75)
     bun = tied * (z["hair_style"] > 1.25)
     tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
     # Under a sheet of hair, or pulled back, the scalp's own lies flat.
     flat = 1 - long
+    under = 0.8 + 1.6 * tied
     fringe = (
         (1 - bald) * (1 - shaven) * (1 - curl) * smooth_step(z["fringe"] - 0.9 * male, 0.2, 0.5)
     )
@@ -153,15 +154,16 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         fringe = (texture.fringe + hairline).clamp(0.0, 45.0)
 
     receded = 5.0 * torch.nn.functional.softplus(z["recession"])
-    beard = male * torch.sigmoid(2.8 * (z["beard"] - 0.6)) * smooth_step(years, 17.0, 28.0)
+    bearded = smooth_step(male, 0.5, 0.9) * smooth_step(years, 17.0, 28.0)
+    beard = bearded * torch.sigmoid(2.8 * (z["beard"] - 0.5))
     blue = european * smooth_step(dark_hair, 0.95, 0.25)
     return Appearance(
         melanin=melanin,
         haemoglobin=(0.20 + 0.06 * z["haemoglobin"]).clamp(0.08, 0.6),
         hair_colour=hair_colour,
         brow_colour=brow_colour,
-        volume=(2.5 * long + top * flat) * keep,
-        sides=(2.0 * long + side * flat) * keep,
+        volume=(under * long + top * flat) * keep,
+        sides=(under * long + side * flat) * keep,
         quiff=(5.0 * _softstep(z["hair_quiff"]) * (1 - curl)) * keep * flat,
         part=PART_MM * torch.tanh(2.0 * z["hair_part"]),
         lift=(1 - male) * _softstep(z["hair_lift"]) * (1 - bald) * flat,
@@ -180,15 +182,15 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         density=2 - 1.6 * shaven,
         crown=1 - bald,
         fade=2.0 + 12.0 * male * flat * (1 - broad),
-        brow_thickness=(0.85 + 0.28 * male + 0.16 * z["brow_thickness"]).clamp(0.7, 1.7),
-        brow_arch=1.2 * z["brow_arch"] + 1.5 * (1 - male),
+        brow_thickness=(0.93 + 0.22 * male + 0.16 * z["brow_thickness"]).clamp(0.78, 1.7),
+        brow_arch=1.1 * z["brow_arch"] + 1.2 * (1 - male),
         beard=beard,
-        beard_length=6.0 * smooth_step(beard, 0.75, 1.0) * _softstep(z["beard_length"]),
+        beard_length=10.0 * smooth_step(beard, 0.55, 0.95) * _softstep(z["beard_length"]),
         goatee=smooth_step(z["beard_length"], -0.4, -0.9),
         freckles=pale * torch.sigmoid(2.5 * (z["freckles"] - 0.9)),
-        # Upon the cheeks, of every other person: one between the features would be one of them.
+        # Upon the cheeks, of one in three: one between the features would be one of them.
         mole=torch.stack([42.0 * z["mole_side"].tanh(), 24.0 * z["mole_height"].tanh() - 42.0], -1),
-        mole_depth=0.55 * smooth_step(z["mole_side"].abs(), 0.3, 1.1),
+        mole_depth=0.55 * smooth_step(z["mole_side"].abs(), 0.6, 1.4),
         age=years,
         iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
         lips=(0.12 + 0.08 * z["lips"] + (0.16 + 0.10 * z["lips"]) * (1 - male)).clamp(min=0.0),

@@ -1,15 +1,38 @@
 """Where loose hair falls on a head: from the crown down the skull, then free, around the face."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-COLUMNS, CROWN_ROWS, GUIDES = 41, 10, 48
+
+@dataclass(frozen=True)
+class Grid:
+    """How many vertices a sheet of hair has: from ear to ear, on the skull, and hanging free."""
+
+    columns: int
+    crown: int
+    fall: int
+
+    @property
+    def rows(self) -> int:
+        return self.crown + self.fall
+
+
+COARSE, DENSE = Grid(41, 10, 11), Grid(81, 28, 33)
+"""For pictures in which the former's facets are a few pixels, and for larger ones."""
+
+GUIDES = 48
 LOWEST = -215.0
 """Height below the eyes, mm, at which the longest hair ends."""
 
 TOP = (0.0, 22.0, -12.0)
 """Centre of the skull over the eyes, mm, about which polar angles count."""
+
+_ROWS_POLAR = (0.4, 17.0, 33.0, 46.0, 56.0, 63.0, 69.5, 76.0, 84.0, 92.0)
+"""Where rows lie, degrees from the crown: closest where the edge turns from parting to temple."""
 
 # The curtain's front edge, degrees around the head's axis: over the skull by the angle from the
 # crown, below the temples by the height over the eyes.
@@ -56,11 +79,19 @@ class Outside:
         return int(np.linalg.norm(self._points - at, axis=1).argmin())
 
 
+def _smooth(
+    at: NDArray[np.float64], knots: tuple[float, ...], values: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """A curve through knots that has no corners and does not overshoot; level outside them."""
+    curve = PchipInterpolator(knots, values)
+    return np.asarray(curve(np.clip(at, knots[0], knots[-1])))
+
+
 def _edge(
     polar: NDArray[np.float64], side: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Half the gap between a curtain's two edges, and its middle, degrees around the axis."""
-    half = np.interp(polar, _EDGE_POLAR, _EDGE_AROUND)
+    half = _smooth(polar, _EDGE_POLAR, _EDGE_AROUND)
     return half, 24.0 * side * np.clip((80.0 - polar) / 25.0, 0, 1)
 
 
@@ -85,13 +116,16 @@ def _directions(polar: NDArray[np.float64], around: NDArray[np.float64]) -> NDAr
     return np.stack([np.sin(p) * np.sin(a), np.cos(p), np.sin(p) * np.cos(a)], axis=-1)
 
 
-def curtain(outside: Outside, side: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def curtain(
+    outside: Outside, side: float, grid: Grid
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The crown's rows (3, row, column) and the guides (3, guide, column) of a curtain.
 
     side: -1 .. 1, where the parting is.
     """
-    column = np.linspace(-1, 1, COLUMNS)
-    polar = np.linspace(0.4, 92.0, CROWN_ROWS)[:, None]
+    column = np.linspace(-1, 1, grid.columns)
+    row = np.linspace(0, len(_ROWS_POLAR) - 1, grid.crown)[:, None]
+    polar = _smooth(row, tuple(range(len(_ROWS_POLAR))), _ROWS_POLAR)
     edge, shift = _edge(polar, side)
     sign = np.where(column < 0, -1.0, 1.0)
     around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
@@ -99,7 +133,7 @@ def curtain(outside: Outside, side: float) -> tuple[NDArray[np.float64], NDArray
     crown = outside.polar(around, np.broadcast_to(polar, around.shape))
     last = crown[-1]
     height = np.linspace(0.0, 1.0, GUIDES)[:, None] * LOWEST
-    edge = np.interp(height, _FALL_HEIGHT, _FALL_AROUND)
+    edge = _smooth(height, _FALL_HEIGHT, _FALL_AROUND)
     around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
     hung = np.hypot(last[:, 0], last[:, 2] - TOP[2])
     body = outside.level(around, np.broadcast_to(height, around.shape)) + 4.0

@@ -16,7 +16,7 @@ from torch import Tensor
 from facegen import grain
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
-from facegen.hair import contrast, coverage, hair_colours
+from facegen.hair import contrast, coverage, cropped, hair_colours
 from facegen.raster import Fragments, interpolate, mix
 from facegen.shading import Lights, Surface, shade
 from facegen.skin import paint
@@ -179,7 +179,7 @@ class Painter:
             **{name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()}
         )
         long = tress[0] > 0.5
-        strands = grain.strands(anatomy, tress, person, self._spacing)
+        strands = grain.strands(anatomy, tress, cropped(anatomy, person)[0], person, self._spacing)
         anatomy = dataclasses.replace(anatomy, strands=strands)
         clear = contrast(person)
         locks = lit[6:9] * (1 + _LOCKS * clear * strands)

@@ -10,23 +10,33 @@ from torch import Tensor
 
 from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import Appearance
+from facegen.curves import smooth_step
 from facegen.noise import noise
 
 _LOCKS = ((6.5, 0.55), (2.4, 0.6), (1.1, 0.7), (0.5, 0.6), (0.22, 0.5))
 """Widths of what strands gather to, mm, and weights."""
 _VARIANCE = sum(weight**2 for _, weight in _LOCKS)
 
+_GATHERED = 1.5
+"""Locks wider than this, mm, need long hair."""
+
 _EYE_MM = 28.0
 """How far from the midline an eye looks out."""
+
+_BROW_MM = 38.0
+"""Length of a brow."""
 
 _PORES = ((1.5, 0.4), (0.8, 0.7), (0.45, 0.6))
 """Widths of the skin's unevenness, mm, and weights."""
 
 
-def strands(anatomy: Anatomy, combed: Tensor, person: Appearance, spacing: float) -> Tensor:
+def strands(
+    anatomy: Anatomy, combed: Tensor, cropped: Tensor, person: Appearance, spacing: float
+) -> Tensor:
     """A texture (sample,) of about unit variance that runs along the hair of one person.
 
     combed (3, sample): 1 on long hair's own sheet, and mm across and along its strands.
+    cropped (sample,): 0..1 where hair of the head is too short for locks.
     spacing: mm between samples.
     """
     x, y, z = anatomy.points
@@ -40,12 +50,16 @@ def strands(anatomy: Anatomy, combed: Tensor, person: Appearance, spacing: float
     )
     # Brows rise at the nose and lie down outwards; beards are short and wayward.
     brow = torch.sigmoid(2.0 * (anatomy.brow + 3.0))
-    lean = torch.deg2rad(70.0 - 80.0 * anatomy.brow_along)
-    flat = x.abs() * lean.cos() + y * lean.sin()
-    across = across + brow * (y * lean.cos() - x.abs() * lean.sin() - across)
-    along = along + brow * (flat - along)
+    outwards = anatomy.brow_along
+    over = anatomy.brow_rise - person.brow_arch * torch.sin(torch.pi * outwards)
+    # The height of a hair that starts at the inner end, of which all are copies.
+    rising = _BROW_MM * (0.6 * (1 - (1 - outwards) ** 3) - 0.15 * outwards)
+    across = across + brow * (over - rising - across)
+    along = along + brow * (_BROW_MM * outwards + 0.5 * over - along)
     bearded = torch.sigmoid(torch.maximum(anatomy.beard, anatomy.moustache)) * ~on_sheet
-    facial = torch.maximum(brow, bearded)
+    stubble = bearded * smooth_step(person.beard[0], 0.6, 0.3)
+    stubble = torch.maximum(stubble, cropped * ~on_sheet * anatomy.is_skin)
+    short = torch.maximum(torch.maximum(brow, bearded), stubble)
     # Irises are streaked from the pupil outwards.
     eye = 1 - anatomy.is_skin
     across = across + eye * (4.0 * torch.atan2(y, x.abs() - _EYE_MM) - across)
@@ -56,10 +70,11 @@ def strands(anatomy: Anatomy, combed: Tensor, person: Appearance, spacing: float
     texture: Tensor = torch.zeros_like(across)
     for kind, (width, weight) in enumerate(_LOCKS):
         if (seen := _seen(width, spacing)) > 0:
-            straight = 18.0 + 8.0 * width - facial * (14.0 + 6.0 * width)
+            straight = 18.0 + 8.0 * width - short * (14.0 + 6.0 * width + stubble * (2.0 + width))
             length = straight + person.curl * (3.0 * width - straight)
             lock = torch.stack([across / width, along / length]) + person.mottle[0, 0]
-            texture = texture + seen * weight * noise(lock, kind)
+            gathered = seen * weight * (1 - short) if width > _GATHERED else seen * weight
+            texture = texture + gathered * noise(lock, kind)
     return texture / math.sqrt(_VARIANCE)
 
 

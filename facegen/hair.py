@@ -19,7 +19,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     # Right above the head's axis all directions meet: nothing may depend on them there.
     from_axis = torch.hypot(anatomy.points[0], anatomy.points[2] - TOP[2])
     front = top * smooth_step(anatomy.around, 75.0, 30.0) * smooth_step(from_axis, 5.0, 50.0)
-    thickness = person.sides[:, None] + (person.volume - person.sides)[:, None] * top
+    thickness = _length(anatomy, person)
     thickness = thickness + person.quiff[:, None] * front
     # A parting: a groove from the forehead to behind the crown.
     across = (anatomy.points[0] - person.part[:, None]) / 9.0
@@ -31,7 +31,7 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     # At the forehead hair rises within a few mm, at the nape it tapers.
     rise = 11.0 + 15.0 * smooth_step(anatomy.around, 25.0, 70.0) * (1 - 0.6 * person.curl[:, None])
     grown = smooth_step(depth / rise, 0.0, 1.0) * (1 - smooth_step(anatomy.ear, 0.05, 0.5))
-    push = thickness * grown * _crown(anatomy, person)
+    push = thickness * grown
     lift = _bump(anatomy.points, (0.0, 88.0, -55.0), 46.0) * 11.0 * person.lift[:, None]
     beard = smooth_step(_beard(anatomy, person), 0.0, 16.0) * person.beard_length[:, None]
     furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
@@ -41,6 +41,11 @@ def displace(anatomy: Anatomy, person: Appearance) -> Tensor:
     tucked = (side.sign() * 69.0 - side) * (side.abs() > 69.0) * smooth_step(anatomy.ear, 0.0, 0.3)
     worn = (person.long * (1 - person.tied))[:, None] * tucked
     return torch.cat([moved[:, :1] + worn[:, None], moved[:, 1:]], dim=1)
+
+
+def cropped(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Where on a head (batch, vertex) hair is too short to lie in locks, 0..1."""
+    return smooth_step(_length(anatomy, person), 7.0, 3.0) * (1 - person.long[:, None])
 
 
 def locks(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -74,8 +79,6 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     edge = straight * (15.0 + 2 * person.fade[:, None] * smooth_step(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
     scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
-    thin = 2.7 * _crown(anatomy, person) - 0.8 + 0.08 * anatomy.waves[1, 0]
-    scalp = torch.minimum(scalp, thin + 0.15 * anatomy.strands)
     scalp = scalp - 3.0 * smooth_step(anatomy.ear, 0.15, 0.5)
 
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
@@ -117,30 +120,37 @@ def hair_colours(anatomy: Anatomy, person: Appearance) -> Tensor:
     return colour * (tone * (1 - 0.85 * anatomy.lash))[:, None]
 
 
+def _length(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """How far (batch, vertex) hair stands out, mm: between what it is at the sides and on top."""
+    top = smooth_step(anatomy.points[1], 20.0, 75.0)
+    return person.sides[:, None] + (person.volume - person.sides)[:, None] * top
+
+
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """Signed distance (batch, vertex) in mm above this person's own hairline."""
+    """Signed distance (batch, vertex) in mm into this person's own hair: above its line."""
     frontal = smooth_step(anatomy.around, 75.0, 40.0)
     temple = bell(((anatomy.around - 33.0) / 14.0) ** 2)
     peak = bell((anatomy.around / 9.0) ** 2)
     recession = person.recession[:, None]
-    return (
+    above = (
         anatomy.scalp
-        - (person.hairline + 38.0 * (1 - person.crown))[:, None] * frontal
+        - person.hairline[:, None] * frontal
         + person.fringe[:, None] * smooth_step(anatomy.around, 62.0, 34.0)
         - 2.2 * recession * temple
         + 0.35 * recession * peak
     )
+    # Who goes bald keeps what is below a plane: it comes in from the forehead and over the crown,
+    # and leans back less and less, until a wreath is left.
+    bald = 1 - person.crown[:, None]
+    lean = torch.deg2rad(75.0 - 58.0 * bald**2)
+    kept = 150.0 - 114.0 * bald - lean.cos() * anatomy.points[1] - lean.sin() * anatomy.points[2]
+    # There hair thins out over more of the skin than at a line.
+    return torch.minimum(above, 0.8 * kept)
 
 
 def _beard(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Signed distance (batch, vertex) in mm into this person's own beard."""
     return anatomy.beard - 40.0 * person.goatee[:, None] * smooth_step(anatomy.around, 14.0, 44.0)
-
-
-def _crown(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """1 where hair still grows .. 0 on a bald top; the wreath at the sides stays longest."""
-    height = smooth_step(anatomy.points[1] + 0.45 * anatomy.points[2], 0.0, 60.0)
-    return 1 - (1 - person.crown[:, None]) * height
 
 
 def _bump(points: Tensor, centre: tuple[float, float, float], radius: float) -> Tensor:

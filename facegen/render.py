@@ -12,6 +12,7 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy, survey
 from facegen.appearance import describe
+from facegen.curtain import COARSE, DENSE
 from facegen.detail import Lit, Painter
 from facegen.device import move
 from facegen.errors import UserError
@@ -74,7 +75,8 @@ class Renderer:
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
         anatomy = bare(survey(model, normals), model.albedo is not None)
         self._eyes = Eyes(self._mean, anatomy)
-        self._hair = Hairdresser(self._mean, anatomy)
+        grid = DENSE if self.settings.size >= FINE else COARSE
+        self._hair = Hairdresser(self._mean, anatomy, grid)
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
         self._body = self._hair.hung(anatomy)
         self._anatomy = self._hair.joined(self._body)

@@ -13,16 +13,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
-from facegen.curtain import COLUMNS, CROWN_ROWS, GUIDES, LOWEST, TOP, Outside, curtain, under
+from facegen.curtain import COARSE, GUIDES, LOWEST, TOP, Grid, Outside, curtain, under
 
-_FALL_ROWS = 11
-_ROWS = CROWN_ROWS + _FALL_ROWS
 _NEIGHBOURS = 6
+
+_SKULL = 0.45
+"""The share of the way from root to tip, as styles count it, that lies on the skull."""
 
 
 class Tresses(NamedTuple):
@@ -49,8 +51,14 @@ class Hairdresser:
     strands.
     """
 
-    def __init__(self, mean: Tensor, body: Anatomy):
+    def __init__(self, mean: Tensor, body: Anatomy, grid: Grid = COARSE):
         """A head's mean (3, vertex), mm, and the anatomy of its body."""
+        self._grid = grid
+        # The share of the free fall above each row, and of the whole way from root to tip.
+        hanging = (torch.arange(grid.fall) + 1.0) / grid.fall
+        self._fallen = torch.cat([torch.zeros(grid.crown), hanging])[:, None]
+        skull = torch.linspace(0, _SKULL, grid.crown)
+        self._row = torch.cat([skull, _SKULL + (1 - _SKULL) * hanging])[:, None]
         eye_height = float(mean[1, body.is_skin < 0.5].mean())
         # Hair lies on skin, but not on ears.
         scalp = (body.is_skin > 0.5) & (body.ear < 0.02)
@@ -61,7 +69,7 @@ class Hairdresser:
         self._whole = bool(((points[:, 1] > 40) & (points[:, 2] < -60)).any())
         self._centre = torch.tensor([TOP[0], TOP[1] + eye_height, TOP[2]])[:, None, None]
         outside = Outside(points[skin])
-        curtains = [curtain(outside, shift) for shift in (-1.0, 0.0, 1.0)]
+        curtains = [curtain(outside, shift, grid) for shift in (-1.0, 0.0, 1.0)]
         # The crown's rows, and dense guides below them, by the side on which the parting is.
         raised = np.array([0.0, eye_height, 0.0])[:, None, None]
         left, middle, right = (torch.from_numpy(crown + raised).float() for crown, _ in curtains)
@@ -78,21 +86,23 @@ class Hairdresser:
         self._weights = torch.from_numpy(weights / weights.sum(1, keepdims=True)).float()
         self._back = torch.from_numpy(skin[[outside.nearest(height) for height in (25.0, 62.0)]])
         self._mean = mean
-        column = np.linspace(-1, 1, COLUMNS)
+        column = np.linspace(-1, 1, grid.columns)
         self._column = torch.from_numpy(column).float()
-        self._row = torch.linspace(0, 1, _ROWS)[:, None]
-        outer = _grid_faces()
-        count = _ROWS * COLUMNS
+        outer = _grid_faces(grid)
+        count = grid.rows * grid.columns
         self.faces = torch.from_numpy(np.concatenate([outer, outer[:, ::-1] + count])).int()
         along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
         along = torch.nn.functional.normalize(along, dim=0).flatten(1)
         self.strand = torch.cat([along, along], dim=1)
-        self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.65)])
+        self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.75)])
         random = np.random.default_rng(7)
         height = torch.cat([resting[1], resting[1]]).flatten()
-        wide = torch.from_numpy(220.0 * column).float().repeat(2 * _ROWS)
+        wide = torch.from_numpy(220.0 * column).float().repeat(2 * grid.rows)
         self.combed = torch.stack([wide, height])
-        self._lock = torch.from_numpy(random.standard_normal((3, 1, COLUMNS))).float()
+        # The same locks on every grid.
+        drawn = random.standard_normal((3, 1, COARSE.columns))
+        lock = CubicSpline(np.linspace(-1, 1, COARSE.columns), drawn, axis=2)(column)
+        self._lock = torch.from_numpy(lock).float()
 
     def hung(self, body: Anatomy) -> Anatomy:
         """The anatomy of a body that knows where a sheet of loose hair begins."""
@@ -113,7 +123,8 @@ class Hairdresser:
         """The hair of people whose bodies are (batch, 3, vertex), mm, without hair of their own."""
         batch = len(body)
         moved = body - self._mean
-        follow = (moved[:, :, self._near] * self._weights).sum(-1).reshape(batch, 3, _ROWS, -1)
+        rows = self._grid.rows
+        follow = (moved[:, :, self._near] * self._weights).sum(-1).reshape(batch, 3, rows, -1)
         loose = self._hang(person) + follow
         tied = self._tie(person, moved)
         style = person.tied[:, None, None, None]
@@ -122,9 +133,11 @@ class Hairdresser:
         nowhere = self._centre.expand_as(outer[0])
         worn = (person.long[:, None, None, None] > 0.5) & self._whole
         grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
-        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, _ROWS, -1)
+        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, rows, -1)
         tone = tone * (1.05 - 0.25 * self._row)
-        return Tresses(grid.flatten(2), torch.stack([tone, 0.8 * tone], dim=1).flatten(1))
+        # Light gets through fair hair, and lights it from within.
+        within = 0.8 + 1.2 * person.hair_colour.mean(dim=1)[:, None, None]
+        return Tresses(grid.flatten(2), torch.stack([tone, within * tone], dim=1).flatten(1))
 
     def _locks(self, person: Appearance, kind: int) -> Tensor:
         """Irregular numbers (batch, 1, column), about standard normal, a person's own."""
@@ -134,17 +147,17 @@ class Hairdresser:
 
     def _fall(self, tip: Tensor) -> Tensor:
         """Falling rows (batch, 3, row, column) of hair that ends at tip (batch, 1 or column)."""
-        share = (torch.arange(_FALL_ROWS) + 1.0)[:, None] / _FALL_ROWS
+        rows, columns = self._grid.fall, self._grid.columns
+        share = self._fallen[-rows:]
         reached = (tip.reshape(len(tip), 1, -1) / LOWEST).clamp(0, 1) * share * (GUIDES - 1)
-        reached = reached.expand(-1, -1, COLUMNS)
+        reached = reached.expand(-1, -1, columns)
         below = reached.floor().clamp(max=GUIDES - 2)
         flat = below.long().flatten(1)[:, None].expand(-1, 3, -1)
-        columns = torch.arange(COLUMNS).repeat(_FALL_ROWS)
-        place = flat * COLUMNS + columns
+        place = flat * columns + torch.arange(columns).repeat(rows)
         table = self._guides.flatten(1).expand(len(tip), -1, -1)
-        first, second = table.gather(2, place), table.gather(2, place + COLUMNS)
+        first, second = table.gather(2, place), table.gather(2, place + columns)
         part = (reached - below).flatten(1)[:, None]
-        return (first + part * (second - first)).reshape(len(tip), 3, _FALL_ROWS, COLUMNS)
+        return (first + part * (second - first)).reshape(len(tip), 3, rows, columns)
 
     def _hang(self, person: Appearance) -> Tensor:
         """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
@@ -153,7 +166,7 @@ class Hairdresser:
         tip = person.tip[:, None] + 1.5 * self._locks(person, 1)[:, 0]
         base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
         away = base - self._centre
-        fall = (torch.arange(_ROWS) - CROWN_ROWS + 1.0).clamp(min=0)[:, None] / _FALL_ROWS
+        fall = self._fallen
         away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
         away = _unit(away)
         # At the hairline it comes out of the skin, below the temples its edge hangs free.
@@ -174,8 +187,9 @@ class Hairdresser:
         away = sheet - self._centre
         level = torch.stack([away[:, 0], 0.0 * away[:, 1], away[:, 2]], dim=1)
         level = _unit(level)
-        # Tips are thin.
-        return sheet - level * (1.0 + 3.0 * self._row) * (1 - 0.9 * self._row**8)
+        # Tips are thin, and at its free edges the sheet is closed: nobody looks in between.
+        thin = (1 - 0.9 * self._row**8) * (0.02 + 7.0 * (1 - self._column.abs())).clamp(max=1)
+        return sheet - level * (1.0 + 3.0 * self._row) * thin
 
     def _tie(self, person: Appearance, moved: Tensor) -> tuple[Tensor, Tensor]:
         """A tail or a bun (batch, 3, row, column), and the line in its middle."""
@@ -221,10 +235,11 @@ def _unit(vectors: Tensor) -> Tensor:
     return vectors * torch.rsqrt(squared.clamp(min=1e-20))
 
 
-def _grid_faces() -> NDArray[np.int64]:
-    """Triangles (face, 3) of the grid, counter-clockwise as seen from outside the head."""
-    corner = (np.arange(_ROWS - 1)[:, None] * COLUMNS + np.arange(COLUMNS - 1)).ravel()
-    right, below = corner + 1, corner + COLUMNS
+def _grid_faces(grid: Grid) -> NDArray[np.int64]:
+    """Triangles (face, 3) of a grid, counter-clockwise as seen from outside the head."""
+    places = np.arange(grid.rows * grid.columns).reshape(grid.rows, grid.columns)
+    corner = places[:-1, :-1].ravel()
+    right, below = corner + 1, corner + grid.columns
     across = below + 1
     return np.concatenate(
         [np.stack([corner, right, across], axis=1), np.stack([corner, across, below], axis=1)]

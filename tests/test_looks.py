@@ -14,7 +14,7 @@ from facegen.latents import draw_identity
 from facegen.morphable import DEFAULT_MODEL
 from facegen.morphable.eyes import sphere_centre
 from facegen.render import Renderer, RenderSettings
-from facegen.traits import TRAITS
+from facegen.traits import TRAITS, masculinity
 
 SIZE = 64
 
@@ -100,6 +100,33 @@ def test_dense_hair_leaves_no_scalp_bare(head, renderer) -> None:
     _, y, z = anatomy.points[:, :body]
     bare = (z > 70) & (y < 10) & (anatomy.lash[:body] < 0.05) & (anatomy.is_skin[:body] > 0.5)
     assert covered[0, bare].max() <= 0.05
+
+
+@pytest.mark.parametrize("baldness", np.linspace(-1.5, 1.5, 13))
+def test_a_crown_goes_bare_from_the_forehead_back(head, renderer, baldness: float) -> None:
+    """No strip of hair is left in front of bare skin."""
+    identity = torch.zeros(1, head.identity_size)
+    identity[0, TRAITS.index("sex")] = 1.5
+    identity[0, len(head.basis) + APPEARANCE.index("baldness")] = float(baldness)
+    split = head.split(identity)
+    person = describe(split.traits, split.appearance)
+    anatomy, body = renderer.anatomy, len(head.mean)
+    x, y, z = anatomy.points[:, :body]
+    middle = (x.abs() < 8) & (y > 60) & (z > -60) & (anatomy.is_skin[:body] > 0.5)
+    backwards = z[middle].argsort(descending=True)
+    covered = coverage(anatomy, person)[0, :body][middle][backwards].clamp(0, 1)
+    lost = covered.cummax(0).values - covered
+    assert len(covered) > 40 and lost.max() < 0.1
+    if abs(baldness) > 1.4:
+        assert covered[len(covered) // 2] == (1 if baldness < 0 else 0)
+
+
+def test_beards_are_mens_and_no_wig_sits_on_a_shaven_head(head, crowd) -> None:
+    split = head.split(crowd)
+    person = describe(split.traits, split.appearance)
+    assert person.beard[masculinity(split.traits) < 0.5].max() == 0
+    assert (person.density[person.long > 0.5] == 2).all()
+    assert person.density.min() < 1, "somebody is shaven"
 
 
 def test_every_skin_is_well_exposed(head, renderer) -> None:
