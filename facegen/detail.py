@@ -16,6 +16,7 @@ from torch import Tensor
 from facegen import grain
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
+from facegen.curves import smooth_step
 from facegen.hair import contrast, coverage, cropped, hair_colours
 from facegen.raster import Fragments, interpolate, mix
 from facegen.shading import Lights, Surface, shade
@@ -29,6 +30,9 @@ _LOCKS, _RELIEF = 0.30, 0.35
 
 _MOTTLED, _PITTED = 0.02, 0.03
 """The same of skin."""
+
+_BETWEEN = 0.5
+"""How much light hair takes from skin that it all but covers."""
 
 _HEM = 1.5
 """Width of a collar's edge, mm."""
@@ -190,15 +194,16 @@ class Painter:
         # Locks lie beside one another like rods, and skin has pores.
         pores = grain.pores(anatomy.points, self._spacing)
         skin = anatomy.is_skin * (anatomy.cloth < 0)
+        mottled = 1 + _MOTTLED * skin * pores[0]
+        # Hair of the head keeps light off the skin that looks out between its strands.
+        shaded = 1 - _BETWEEN * covered.clamp(0, 1) * smooth_step(anatomy.scalp, -14.0, 0.0)
         relief = _PITTED * skin * pores
         rods = _RELIEF * clear * strands * torch.linalg.cross(normals, strand, dim=0)
         relief = relief + covered.clamp(0, 1) * (rods - relief)
         painted = Surface(
             normals=torch.nn.functional.normalize(normals + relief, dim=0)[None],
             strand=strand[None],
-            skin=torch.where(
-                long, locks, paint(anatomy, person, _HEM) * (1 + _MOTTLED * skin * pores[0])
-            ),
+            skin=torch.where(long, locks, paint(anatomy, person, _HEM) * mottled * shaded[:, None]),
             hair=torch.where(long, locks, hair_colours(anatomy, person)),
             covered=covered,
             gloss=surface.gloss,

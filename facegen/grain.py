@@ -58,7 +58,10 @@ def strands(
     along = along + brow * (_BROW_MM * outwards + 0.5 * over - along)
     bearded = torch.sigmoid(torch.maximum(anatomy.beard, anatomy.moustache)) * ~on_sheet
     stubble = bearded * smooth_step(person.beard[0], 0.6, 0.3)
-    stubble = torch.maximum(stubble, cropped * ~on_sheet * anatomy.is_skin)
+    cropped = cropped * ~on_sheet * anatomy.is_skin
+    loose = 1 - torch.maximum(torch.maximum(brow, bearded), cropped)
+    # A length that changed slowly would squeeze the texture: it takes one of two values.
+    stubble = torch.maximum(stubble, (cropped > 0.5).to(stubble))
     short = torch.maximum(torch.maximum(brow, bearded), stubble)
     # Irises are streaked from the pupil outwards.
     eye = 1 - anatomy.is_skin
@@ -73,7 +76,7 @@ def strands(
             straight = 18.0 + 8.0 * width - short * (14.0 + 6.0 * width + stubble * (2.0 + width))
             length = straight + person.curl * (3.0 * width - straight)
             lock = torch.stack([across / width, along / length]) + person.mottle[0, 0]
-            gathered = seen * weight * (1 - short) if width > _GATHERED else seen * weight
+            gathered = seen * weight * loose if width > _GATHERED else seen * weight
             texture = texture + gathered * noise(lock, kind)
     return texture / math.sqrt(_VARIANCE)
 
