@@ -90,9 +90,12 @@ def scene(head):
     settings = RenderSettings(size=48)
     lights = dataclasses.replace(settings.lights, key=0.0)
     renderer = Renderer(head, dataclasses.replace(settings, lights=lights))
-    person = torch.from_numpy(draw_identity(head.identity_size, 0, "test", 3)[None])
     with torch.no_grad():
-        return renderer, renderer.people(person)
+        return renderer, renderer.people(somebody(head))
+
+
+def somebody(head):
+    return torch.from_numpy(draw_identity(head.identity_size, 0, "test", 3)[None])
 
 
 def lit(scene, panorama):
@@ -127,11 +130,14 @@ def test_coloured_light_colours_faces(scene):
 
 
 def test_large_pictures_are_lit_alike(scene):
-    renderer, people = scene
+    renderer, _ = scene
     dusk = directions(20, 40)[0][0][..., None] * np.array([0.4, 0.0, -0.4]) + 0.5
     _, small = lit(scene, torch.from_numpy(dusk))
     settings = dataclasses.replace(renderer.settings, size=FINE, samples_per_axis=1)
-    _, large = lit((Renderer(renderer.model, settings), people), torch.from_numpy(dusk))
+    fine = Renderer(renderer.model, settings)
+    with torch.no_grad():
+        people = fine.people(somebody(renderer.model))
+    _, large = lit((fine, people), torch.from_numpy(dusk))
     for side in (0, 1):
         halves = [np.array_split(picture, 2, axis=1)[side] for picture in (small, large)]
         means = [half[(half < 0.98).any(-1)].mean(axis=0) for half in halves]
