@@ -18,6 +18,9 @@ SAMPLES = 160
 _REACH_MM = 185.0
 _ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
 """Where the map sees the origin of the camera's frame."""
+_FINER = 2
+"""Derivatives look for shadows' edges on a map of so many times as many samples a side: what is
+thinner than a sample is not found."""
 BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
 _AWAY = 0.3
@@ -88,8 +91,12 @@ class _Visibility(torch.autograd.Function):
         vertices, normals, light = inputs
         with torch.enable_grad():
             seen, look = from_light(vertices, light)
-            receivers = seen + BIAS_MM * (look @ normals).mT
-        moved = penumbra.backward(seen, receivers, ctx.mesh, by_share.cpu().float(), SAMPLES)
+            finer = torch.tensor([_FINER, _FINER, 1.0])
+            receivers = finer * (seen + BIAS_MM * (look @ normals).mT)
+            seen = finer * seen
+        moved = penumbra.backward(
+            seen, receivers, ctx.mesh, by_share.cpu().float(), _FINER * SAMPLES, _FINER
+        )
         gradients = torch.autograd.grad((seen, receivers), inputs, moved)
         by_vertices, by_normals, by_light = (one.to(by_share) for one in gradients)
         return by_vertices, by_normals, None, by_light, None

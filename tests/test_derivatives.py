@@ -24,15 +24,14 @@ SIZE = 48
 SCENE = (*LABELS, "roll", "light_elevation", "focal_length")
 HERE = (25.0, 6.0, 35.0, 8.0, 25.0, 80.0)
 THERE = (45.0, -18.0, -60.0, -3.0, 45.0, 110.0)
-STEPS = (1.5, 1.5, 2.0, 1.5, 3.0, 8.0)
+POSE_STEPS = {"azimuth": 1.5, "elevation": 1.5, "roll": 1.5, "focal_length": 8.0}
+LIGHT_STEPS = {"light_azimuth": 2.0, "light_elevation": 3.0}
 """Half the paths' lengths."""
+LIT = ((HERE, 3), ((-35.0, -10.0, -50.0, 8.0, 10.0, 80.0), 11))
+"""Scenes and people under a light that moves."""
 POINTS = 4
 """Slopes on a path."""
-TOLERANCES = (0.02, 0.02, 0.04, 0.02, 0.04, 0.02)
-"""Measured: azimuth 1.3, elevation 0.9, roll 0.5, focal length 0.4 %; light azimuth 3.1 and
-elevation 3.2 %, beside shadows of a map twice as fine as FINE 1.7 and 2.9, and without shadows
-0.1: their maps are coarse, and look for edges where a sample sees one."""
-SIDE, DENSE = 32, 64
+SIDES = (32, 64)
 """Samples along a pixel, for slopes and for the losses at the paths' ends."""
 FINE = 6
 
@@ -60,18 +59,18 @@ def dense_visibility(vertices, normals, faces, light, sight=None):
 class Problem:
     """The loss of a vector: SCENE, then the identity, then the expression."""
 
-    def __init__(self, head, shadows=True):
+    def __init__(self, head, here=HERE, person=3, sides=SIDES, *, shadows=True):
         self._renderer, self._dense = (
-            Renderer(head, RenderSettings(SIZE, side, shadows=shadows)) for side in (SIDE, DENSE)
+            Renderer(head, RenderSettings(SIZE, side, shadows=shadows)) for side in sides
         )
         self._sizes = [len(SCENE), head.identity_size, len(head.expression_basis)]
         generator = torch.Generator().manual_seed(0)
         vectors = []
-        for scene, number in ((HERE, 3), (THERE, 5)):
-            person = torch.from_numpy(draw_identity(head.identity_size, 0, "test", number))
-            person[len(head.basis) + APPEARANCE.index("hair_length")] = -2.0
+        for scene, number in ((here, person), (THERE, 5)):
+            identity = torch.from_numpy(draw_identity(head.identity_size, 0, "test", number))
+            identity[len(head.basis) + APPEARANCE.index("hair_length")] = -2.0
             expression = 0.3 * torch.rand(self._sizes[2], generator=generator)
-            vectors.append(torch.cat([torch.tensor(scene), person, expression]))
+            vectors.append(torch.cat([torch.tensor(scene), identity, expression]))
         self.at, there = vectors
         with torch.no_grad():
             self._target = self._picture(there, self._dense)
@@ -123,12 +122,11 @@ def gradient(problem):
     return problem.gradient(problem.at)
 
 
-@pytest.mark.parametrize(
-    ("name", "step", "tolerance"), list(zip(SCENE, STEPS, TOLERANCES, strict=True))
-)
-def test_gradients_of_the_scene(problem, name, step, tolerance) -> None:
-    slope, expected = problem.slopes(problem.axis(name), step)
-    assert slope == pytest.approx(expected, rel=tolerance)
+@pytest.mark.parametrize("name", POSE_STEPS)
+def test_gradients_of_the_scene(problem, name) -> None:
+    """Measured: azimuth 1.3, elevation 0.9, roll 0.5, focal length 0.4 %."""
+    slope, expected = problem.slopes(problem.axis(name), POSE_STEPS[name])
+    assert slope == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +148,22 @@ def test_gradients_of_the_person(problem, gradient, group, step) -> None:
         assert slope == pytest.approx(expected, abs=0.02 * steepness)
 
 
+@pytest.mark.parametrize("name", LIGHT_STEPS)
+@pytest.mark.parametrize(("here", "person"), LIT, ids=("right", "left"))
+def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person, name) -> None:
+    """Few samples do: what they see is the same under any light. Shadows need a finer map.
+
+    Measured, from the right: azimuth 0.9 %, elevation 0.1 %.
+    """
+    monkeypatch.setattr(shadow, "key_visibility", dense_visibility)
+    monkeypatch.setattr(__name__ + ".FINE", 12)
+    problem = Problem(head, here, person, sides=(6, 6))
+    slope, expected = problem.slopes(problem.axis(name), LIGHT_STEPS[name])
+    assert slope == pytest.approx(expected, rel=0.02)
+
+
 def test_gradients_of_light_that_casts_no_shadow(head) -> None:
-    problem = Problem(head, shadows=False)
-    for name in ("light_azimuth", "light_elevation"):
+    problem = Problem(head, sides=(6, 6), shadows=False)
+    for name in LIGHT_STEPS:
         slope, expected = problem.slopes(problem.axis(name), 2.0)
         assert slope == pytest.approx(expected, rel=0.01)

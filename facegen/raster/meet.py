@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.raster.jit import kernel, parallel_kernel, prange
-from facegen.raster.planes import coordinates, nearness
+from facegen.raster.planes import coordinates, is_front, nearness, push, way_out
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -150,8 +150,8 @@ def _pair(
             gain = _gain(one, other, row, column, along, px, py, image)
             # The place moves by change / -slope, and counts slope^2 / (right^2 + down^2).
             gain *= -slope / ((right * right + down * down) * (side * side))
-            _add(gain, one, screen, px, py, by_screen)
-            _add(-gain, other, screen, px, py, by_screen)
+            push(gain, one, screen, px, py, by_screen)
+            push(-gain, other, screen, px, py, by_screen)
             return
         at = ends[i]
 
@@ -175,31 +175,15 @@ def _walk(
     screen, faces = image.screen, image.faces
     at = start
     for count in range(_LONGEST_WALK):
-        here = coordinates(faces[face], screen, x, y)
-        there = coordinates(faces[face], screen, x + (1.0 - along), y + (0.0 + along))
-        end, across = 1.0 - start, -1
-        for i in range(3):
-            slope = there[i] - here[i]
-            if slope * way < 0:
-                zero = -here[i] / slope
-                if (zero - end) * way < 0:
-                    end, across = zero, i
+        end, across = way_out(faces[face], screen, x, y, along, way, 1.0 - start)
         walked[count], at = face, end if (end - at) * way > 0 else at
         ends[count] = at
         if across < 0:
             return count + 1
         face = image.neighbours[face, across]
-        if face < 0 or not _is_front(faces[face], screen):
+        if face < 0 or not is_front(faces[face], screen):
             return count + 1
     return _LONGEST_WALK
-
-
-@kernel
-def _is_front(face: Faces, screen: Floats) -> bool:
-    ax, ay = screen[face[0], 0], screen[face[0], 1]
-    bx, by = screen[face[1], 0] - ax, screen[face[1], 1] - ay
-    cx, cy = screen[face[2], 0] - ax, screen[face[2], 1] - ay
-    return bool(cx * by - bx * cy > 0)
 
 
 @kernel
@@ -234,15 +218,3 @@ def _shown(face: Faces, k: int, x: float, y: float, screen: Floats, layers: Floa
     cover = (a * one[k] + b * two[k] + c * three[k]) / total
     mixed: float = below + min(max(cover, 0.0), 1.0) * (above - below)
     return mixed
-
-
-@kernel
-def _add(gain: float, face: Faces, screen: Floats, x: float, y: float, by_screen: Floats) -> None:
-    """Add the gradient by a face's corners, given that by its nearness at a point."""
-    shares = coordinates(face, screen, x, y)
-    _, right, down = nearness(face, screen, x, y)
-    for i in range(3):
-        corner, share = face[i], shares[i] * gain
-        by_screen[corner, 0] -= share * right
-        by_screen[corner, 1] -= share * down
-        by_screen[corner, 2] -= share / (np.float64(screen[corner, 2]) * screen[corner, 2])

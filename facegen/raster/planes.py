@@ -1,4 +1,4 @@
-"""Compiled: a face as a plane above the screen."""
+"""Compiled: a face as a plane above the screen; how a line crosses it, and what moves it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +33,45 @@ def nearness(face: Faces, screen: Floats, x: float, y: float) -> Floats3:
     right = ((zb - za) * cy - (zc - za) * by) / area
     down = ((zc - za) * bx - (zb - za) * cx) / area
     return a * za + b * zb + c * zc, right, down
+
+
+@kernel
+def is_front(face: Faces, screen: Floats) -> bool:
+    """Whether a face looks at the viewer."""
+    ax, ay = screen[face[0], 0], screen[face[0], 1]
+    bx, by = screen[face[1], 0] - ax, screen[face[1], 1] - ay
+    cx, cy = screen[face[2], 0] - ax, screen[face[2], 1] - ay
+    return bool(cx * by - bx * cy > 0)
+
+
+@kernel
+def way_out(
+    face: Faces, screen: Floats, x: float, y: float, along: int, way: float, limit: float
+) -> tuple[float, int]:
+    """How far from a point a line of samples leaves a face, and opposite which of its corners.
+
+    The line goes right or down, along = 0 or 1, or back if way is -1. Where that is beyond a limit,
+    it is the limit, and -1.
+    """
+    here = coordinates(face, screen, x, y)
+    there = coordinates(face, screen, x + (1.0 - along), y + (0.0 + along))
+    end, across = limit, -1
+    for i in range(3):
+        slope = there[i] - here[i]
+        if slope * way < 0:
+            zero = -here[i] / slope
+            if (zero - end) * way < 0:
+                end, across = zero, i
+    return end, across
+
+
+@kernel
+def push(gain: float, face: Faces, screen: Floats, x: float, y: float, by_screen: Floats) -> None:
+    """Add the gradient by a face's corners, given that by its nearness at a point."""
+    shares = coordinates(face, screen, x, y)
+    _, right, down = nearness(face, screen, x, y)
+    for i in range(3):
+        corner, share = face[i], shares[i] * gain
+        by_screen[corner, 0] -= share * right
+        by_screen[corner, 1] -= share * down
+        by_screen[corner, 2] -= share / (np.float64(screen[corner, 2]) * screen[corner, 2])
