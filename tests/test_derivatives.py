@@ -148,18 +148,20 @@ def test_gradients_of_the_person(problem, gradient, group, step) -> None:
         assert slope == pytest.approx(expected, abs=0.02 * steepness)
 
 
-@pytest.mark.parametrize("name", LIGHT_STEPS)
 @pytest.mark.parametrize(("here", "person"), LIT, ids=("right", "left"))
-def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person, name) -> None:
+def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person) -> None:
     """Few samples do: what they see is the same under any light. Shadows need a finer map.
 
-    Measured, from the right: azimuth 0.9 %, elevation 0.1 %.
+    Measured, azimuth and elevation: from the right 0.9 and 0.1 % of themselves; from the left,
+    where elevation changes next to nothing, 1.3 and 1.0 % of both slopes' length.
     """
     monkeypatch.setattr(shadow, "key_visibility", dense_visibility)
     monkeypatch.setattr(__name__ + ".FINE", 12)
     problem = Problem(head, here, person, sides=(6, 6))
-    slope, expected = problem.slopes(problem.axis(name), LIGHT_STEPS[name])
-    assert slope == pytest.approx(expected, rel=0.02)
+    slopes, expected = torch.tensor(
+        [problem.slopes(problem.axis(name), step) for name, step in LIGHT_STEPS.items()]
+    ).T
+    assert slopes == pytest.approx(expected, rel=0.02, abs=0.015 * float(expected.norm()))
 
 
 def test_gradients_of_light_that_casts_no_shadow(head) -> None:
