@@ -13,8 +13,6 @@ walked over, face by face: near its edges and where light grazes it, depth does 
 one sample to the next, and behind an edge that hides comes ground that does, too.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,7 +21,7 @@ from torch import Tensor
 from facegen.raster import Topology, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.occlude import occluders
-from facegen.raster.planes import is_front, nearness, push, way_out
+from facegen.raster.planes import is_front, nearness, on_line, push, way_out
 
 Floats = NDArray[np.float32]
 Faces = NDArray[np.uint32]
@@ -31,23 +29,6 @@ Ids = NDArray[np.int32]
 
 _LONGEST_WALK = 12
 """Faces between two samples."""
-
-
-class _Map(NamedTuple):
-    """What one light sees, and what is filled; found and outer as in facegen.raster.occlude."""
-
-    receivers: Floats
-    seen: Floats
-    faces: Faces
-    edges: Ids
-    neighbours: Ids
-    face_id: Ids
-    depth: Floats
-    found: Ids
-    outer: Ids
-    by_receivers: Floats
-    by_seen: Floats
-    finer: int
 
 
 def backward(
@@ -102,10 +83,6 @@ def _follow(
 ) -> None:
     reach = 2 * finer
     for n in prange(len(receivers)):
-        image = _Map(
-            receivers[n], seen[n], faces, edges, neighbours,
-            face_id[n], depth[n], found[n], outer[n], by_receivers[n], by_seen[n], finer,
-        )  # fmt: skip
         far, (height, width) = depth[n], depth.shape[1:]
         for v in range(receivers.shape[1]):
             x, y, z = receivers[n, v]
@@ -125,67 +102,93 @@ def _follow(
                 for i in range(row - reach, row + reach + 2 - down):
                     for j in range(column - reach, column + reach + 2 - right):
                         if (z <= far[i, j]) != (z <= far[i + down, j + right]):
-                            _move_border(by_share[n, v], v, along, i, j, image)
+                            _move_border(
+                                by_share[n, v], along, i, j, faces, edges, neighbours,
+                                seen[n], receivers[n, v], face_id[n], far, found[n], outer[n],
+                                by_seen[n], by_receivers[n, v], finer,
+                            )  # fmt: skip
 
 
 @kernel
-def _move_border(gain: float, v: int, along: int, row: int, column: int, image: _Map) -> None:
+def _move_border(
+    gain: float, along: int, row: int, column: int, faces: Faces, edges: Ids, neighbours: Ids,
+    seen: Floats, receiver: Floats, face_id: Ids, depth: Floats, found: Ids, outer: Ids,
+    by_seen: Floats, by_receiver: Floats, finer: int,
+) -> None:  # fmt: skip
     """Add what the border moves that lies between a sample and the next one along its line."""
-    z, line = image.receivers[v, 2], row if along == 0 else column
+    z, line = receiver[2], row if along == 0 else column
     start = (column if along == 0 else row) + 0.5
-    ids, depth = image.face_id, image.depth
-    hiding, shown = ids[row, column], ids[row + along, column + 1 - along]
+    hiding, shown = face_id[row, column], face_id[row + along, column + 1 - along]
     way, dark, bright = 1.0, start, start + 1
     if z <= depth[row, column]:
         way, dark, bright, hiding, shown = -1.0, bright, dark, shown, hiding
     # A border that moves on hides more if what hides lies before it.
     gain *= -way
-    for named in (image.outer[along, row, column], image.found[along, row, column]):
+    for named in (outer[along, row, column], found[along, row, column]):
         if way * named <= 0:
             continue
-        edge = image.edges[abs(named) - 1]
-        place, distance = _crossing(edge, line, along, image.seen)
+        edge = edges[abs(named) - 1]
+        place, distance = _crossing(edge, line, along, seen)
         if distance <= z:
             place = min(max(place, start), start + 1)
             # What comes after the edge may hide the receiver, too, for a while.
-            face, later = _walk(shown, bright, place, line, along, z, image)
+            face, later = _walk(shown, bright, place, line, along, z, faces, neighbours, seen)
             if face < 0:
-                _move_edge(gain, v, edge, place, line, along, image)
+                _move_edge(
+                    gain, edge, place, line, along, seen, receiver, by_seen, by_receiver, finer
+                )
             else:
-                _move_surface(gain, v, image.faces[face], later, line, along, image)
+                _move_surface(
+                    gain,
+                    faces[face],
+                    later,
+                    line,
+                    along,
+                    seen,
+                    receiver,
+                    by_seen,
+                    by_receiver,
+                    finer,
+                )
             return
-    face, place = _walk(hiding, dark, bright, line, along, z, image)
+    face, place = _walk(hiding, dark, bright, line, along, z, faces, neighbours, seen)
     if face < 0:
         # Another surface comes up through it.
-        face, place = _walk(shown, bright, dark, line, along, z, image)
+        face, place = _walk(shown, bright, dark, line, along, z, faces, neighbours, seen)
     if face >= 0:
-        _move_surface(gain, v, image.faces[face], place, line, along, image)
+        _move_surface(
+            gain, faces[face], place, line, along, seen, receiver, by_seen, by_receiver, finer
+        )
 
 
 @kernel
 def _walk(
-    face: int, start: float, stop: float, line: int, along: int, z: float, image: _Map
-) -> tuple[int, float]:
+    face: int, start: float, stop: float, line: int, along: int, z: float,
+    faces: Faces, neighbours: Ids, seen: Floats,
+) -> tuple[int, float]:  # fmt: skip
     """The face, and the place, where a surface that a sample sees passes a depth.
 
     Starts at the sample, and goes along its line; -1 if that does not happen before the stop.
     """
     x, y = _point(start, line, along)
     way = 1.0 if stop > start else -1.0
-    at, limit, sought = 0.0, stop - start, 1.0 / np.float64(z)
-    if face >= 0:
-        was_nearer = nearness(image.faces[face], image.seen, x, y)[0] > sought
-    for _ in range(_LONGEST_WALK if face >= 0 else 0):
-        near, right, down = nearness(image.faces[face], image.seen, x, y)
-        slope = right if along == 0 else down
-        end, across = way_out(image.faces[face], image.seen, x, y, along, way, limit)
+    at, limit, sought, was_nearer = 0.0, stop - start, 1.0 / np.float64(z), False
+    for count in range(_LONGEST_WALK if face >= 0 else 0):
+        (a, b, c), slopes = on_line(faces[face], seen, x, y, along)
+        one, two, three = faces[face]
+        za, zb, zc = 1.0 / seen[one, 2], 1.0 / seen[two, 2], 1.0 / seen[three, 2]
+        near = a * za + b * zb + c * zc
+        slope = slopes[0] * za + slopes[1] * zb + slopes[2] * zc
+        if count == 0:
+            was_nearer = near > sought
+        end, across = way_out((a, b, c), slopes, way, limit)
         if (near + slope * end > sought) != was_nearer:
             share = (sought - near) / slope
             return face, start + (min(max(share, at), end) if way > 0 else max(min(share, at), end))
         if across < 0:
             break
-        face, at = image.neighbours[face, across], end
-        if face < 0 or not is_front(image.faces[face], image.seen):
+        face, at = neighbours[face, across], end
+        if face < 0 or not is_front(faces[face], seen):
             break
     return -1, start
 
@@ -212,36 +215,36 @@ def _window(x: float, y: float, finer: int) -> float:
 
 @kernel
 def _move_edge(
-    gain: float, v: int, edge: Ids, place: float, line: int, along: int, image: _Map
-) -> None:
+    gain: float, edge: Ids, place: float, line: int, along: int,
+    seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
+) -> None:  # fmt: skip
     """The border is where an edge crosses a line of samples."""
     a, b, across = edge[0], edge[1], 1 - along
-    seen, receiver = image.seen, image.receivers[v]
     du, dv = seen[b, along] - seen[a, along], seen[b, across] - seen[a, across]
     t = (line + 0.5 - seen[a, across]) / dv
-    gain *= _window(place - receiver[along], line + 0.5 - receiver[across], image.finer)
+    gain *= _window(place - receiver[along], line + 0.5 - receiver[across], finer)
     gain *= dv * dv / (du * du + dv * dv)
     slope = du / dv
-    image.by_seen[a, along] += gain * (1 - t)
-    image.by_seen[b, along] += gain * t
-    image.by_seen[a, across] -= gain * (1 - t) * slope
-    image.by_seen[b, across] -= gain * t * slope
-    image.by_receivers[v, along] -= gain
-    image.by_receivers[v, across] += gain * slope
+    by_seen[a, along] += gain * (1 - t)
+    by_seen[b, along] += gain * t
+    by_seen[a, across] -= gain * (1 - t) * slope
+    by_seen[b, across] -= gain * t * slope
+    by_receiver[along] -= gain
+    by_receiver[across] += gain * slope
 
 
 @kernel
 def _move_surface(
-    gain: float, v: int, face: Faces, place: float, line: int, along: int, image: _Map
-) -> None:
+    gain: float, face: Faces, place: float, line: int, along: int,
+    seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
+) -> None:  # fmt: skip
     """The border is where the plane of a face is as far as v."""
-    seen, receiver = image.seen, image.receivers[v]
     x, y = _point(place, line, along)
-    gain *= _window(x - receiver[0], y - receiver[1], image.finer)
+    gain *= _window(x - receiver[0], y - receiver[1], finer)
     _, right, down = nearness(face, seen, x, y)
     # The place moves by change / -slope, and counts slope^2 / (right^2 + down^2).
     gain *= -(right if along == 0 else down) / (right * right + down * down)
-    push(gain, face, seen, x, y, image.by_seen)
-    image.by_receivers[v, 0] += gain * right
-    image.by_receivers[v, 1] += gain * down
-    image.by_receivers[v, 2] += gain / (np.float64(receiver[2]) * receiver[2])
+    push(gain, face, seen, x, y, by_seen)
+    by_receiver[0] += gain * right
+    by_receiver[1] += gain * down
+    by_receiver[2] += gain / (np.float64(receiver[2]) * receiver[2])

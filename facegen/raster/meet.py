@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.raster.jit import kernel, parallel_kernel, prange
-from facegen.raster.planes import coordinates, is_front, nearness, push, way_out
+from facegen.raster.planes import coordinates, is_front, nearness, on_line, push, way_out
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -175,7 +175,8 @@ def _walk(
     screen, faces = image.screen, image.faces
     at = start
     for count in range(_LONGEST_WALK):
-        end, across = way_out(faces[face], screen, x, y, along, way, 1.0 - start)
+        here, slopes = on_line(faces[face], screen, x, y, along)
+        end, across = way_out(here, slopes, way, 1.0 - start)
         walked[count], at = face, end if (end - at) * way > 0 else at
         ends[count] = at
         if across < 0:

@@ -45,21 +45,34 @@ def is_front(face: Faces, screen: Floats) -> bool:
 
 
 @kernel
-def way_out(
-    face: Faces, screen: Floats, x: float, y: float, along: int, way: float, limit: float
-) -> tuple[float, int]:
+def on_line(face: Faces, screen: Floats, x: float, y: float, along: int) -> tuple[Floats3, Floats3]:
+    """Barycentric coordinates of a point, and how they change along a line of samples.
+
+    The line goes right or down, along = 0 or 1.
+    """
+    ax, ay = screen[face[0], 0] - x, screen[face[0], 1] - y
+    bx, by = screen[face[1], 0] - x, screen[face[1], 1] - y
+    cx, cy = screen[face[2], 0] - x, screen[face[2], 1] - y
+    a, b, c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
+    size = 1.0 / (a + b + c)
+    if along == 0:
+        da, db, dc = by - cy, cy - ay, ay - by
+    else:
+        da, db, dc = cx - bx, ax - cx, bx - ax
+    return (a * size, b * size, c * size), (da * size, db * size, dc * size)
+
+
+@kernel
+def way_out(here: Floats3, slopes: Floats3, way: float, limit: float) -> tuple[float, int]:
     """How far from a point a line of samples leaves a face, and opposite which of its corners.
 
-    The line goes right or down, along = 0 or 1, or back if way is -1. Where that is beyond a limit,
-    it is the limit, and -1.
+    here, slopes: as on_line gives them; the line is gone along, or back if way is -1. Where that is
+    beyond a limit, it is the limit, and -1.
     """
-    here = coordinates(face, screen, x, y)
-    there = coordinates(face, screen, x + (1.0 - along), y + (0.0 + along))
     end, across = limit, -1
     for i in range(3):
-        slope = there[i] - here[i]
-        if slope * way < 0:
-            zero = -here[i] / slope
+        if slopes[i] * way < 0:
+            zero = -here[i] / slopes[i]
             if (zero - end) * way < 0:
                 end, across = zero, i
     return end, across
