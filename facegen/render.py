@@ -180,7 +180,7 @@ class Renderer:
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
             shaded = _ENAMEL * (1 - visible[:, self._teeth])
-            visible.index_copy_(1, self._teeth, 1 - shaded)
+            visible = visible.index_copy(1, self._teeth, 1 - shaded)
         strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
         surface = people.surface(normals, strand, self._anatomy)
         opened = people.exposure * exposure(light)
