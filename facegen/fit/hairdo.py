@@ -36,21 +36,27 @@ def with_hairdo(renderer: Renderer, unknowns: Unknowns, vector: Tensor, picture:
     """A vector (unknown,) with the hairdo that a picture of the renderer's size shows."""
     view = unknowns.view(renderer, vector[None], background_of(picture.gray))
     truth, colours = GroundTruth(renderer), _told_apart(picture.colours)
-    best, most = vector, -1.0
 
-    def tried(vectors: list[Tensor]) -> None:
-        nonlocal best, most
+    def best(vectors: list[Tensor]) -> tuple[Tensor, float]:
         people = unknowns.people(renderer, torch.stack(vectors))
-        for number, one in enumerate(vectors):
-            parts = truth(people.one(number), view).parts[0]
-            found = _information(_labels(parts), colours)
-            if found > most + _SURE:
-                best, most = one, found
+        told = [
+            _information(_labels(truth(people.one(number), view).parts[0]), colours)
+            for number in range(len(vectors))
+        ]
+        # The first of those that are about as good.
+        number = next(k for k, one in enumerate(told) if one > max(told) - _SURE)
+        return vectors[number], told[number]
 
-    tried([unknowns.styled(vector, style) for style in HAIRSTYLES])
-    for name, values in _CHOICES.items():
-        tried([unknowns.groomed(best, {name: value}) for value in values])
-    return best
+    # Each style is groomed before they are compared: short hair with more volume looks more like a
+    # bob than a bob of the wrong length does.
+    found = []
+    for style in HAIRSTYLES:
+        one, most = best([unknowns.styled(vector, style)])
+        for name, values in _CHOICES.items():
+            if name != "hair_length" or style != "short":
+                one, most = best([one, *(unknowns.groomed(one, {name: x}) for x in values)])
+        found.append((most, one))
+    return max(found, key=lambda pair: pair[0])[1]
 
 
 def _told_apart(picture: Tensor) -> Tensor:

@@ -94,11 +94,13 @@ class Fitter:
             if path[-1].error < self._lost:
                 break
         yield from path
-        objective = self.objective(picture, first.size)
         vector, error = path[-1].vector, path[-1].error
-        vector = objective.best_mouth(self.unknowns.mouths(vector))
         for stage in others:
             objective = self.objective(picture, stage.size)
+            if stage.measure:
+                # Small pictures hardly show teeth: the next size may know better.
+                mouths = self.unknowns.mouths(vector)
+                vector = objective.best_mouth(torch.cat([mouths, vector[None]]))
             objective.focus(vector)
             if stage.measure:
                 curvature = objective.curvature(vector)
