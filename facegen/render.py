@@ -22,6 +22,7 @@ from facegen.hair import coverage, displace, hair_colours
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
 from facegen.morphable import MorphableModel
+from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare
 from facegen.people import People
 from facegen.raster import (
@@ -50,9 +51,6 @@ __all__ = ["FINE", "RenderSettings", "Renderer"]
 FINE = 256
 """Pictures this large, pixels a side, are painted sample by sample."""
 
-_ENAMEL = 0.4
-"""How dark the lips' shadow is on teeth, which light gets into from around it and from below."""
-
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
 
@@ -80,7 +78,7 @@ class Renderer:
         self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
         self._body = self._hair.hung(anatomy)
         self._anatomy = self._hair.joined(self._body)
-        self._teeth = (self._anatomy.teeth > 0.5).nonzero()[:, 0]
+        self._mouth = Mouth(self._mean, self._expressions, self._body)
         self._normals = VertexNormals(self.faces, len(self._anatomy.wet))
 
     @property
@@ -135,6 +133,7 @@ class Renderer:
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
         skin = own(colours, self._body, seen) if own else paint(self._body, appearance)
+        skin = skin * self._mouth.lit(expression)
         return People(
             vertices=vertices,
             normals=self._eyes.bulging(self._normals(vertices)),
@@ -179,8 +178,7 @@ class Renderer:
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
-            shaded = _ENAMEL * (1 - visible[:, self._teeth])
-            visible = visible.index_copy(1, self._teeth, 1 - shaded)
+            visible = self._mouth.past_lips(visible)
         strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
         surface = people.surface(normals, strand, self._anatomy)
         opened = people.exposure * exposure(light)

@@ -1,0 +1,42 @@
+"""What is seen of teeth: light falls on them when the lips part."""
+
+import torch
+from torch import Tensor
+
+from facegen.anatomy import Anatomy
+
+_DARK = 0.1
+"""What is left of teeth behind lips that are shut: more shows as specks where lips hardly meet."""
+
+_ENAMEL = 0.4
+"""How dark the lips' shadow is on teeth, which light gets into from around it and from below."""
+
+_OPEN_MM, _MIDDLE_MM = 3.0, 6.0
+"""The gap between lips at which teeth are lit in full, and how far from the middle it counts."""
+
+
+class Mouth:
+    """How far the expressions of a face model open the mouth."""
+
+    def __init__(self, mean: Tensor, expressions: Tensor, anatomy: Anatomy):
+        """Of a mean face (3, vertex) and its expressions (expression, 3 * vertex), both in mm."""
+        lips = (anatomy.lips > 0.5) & (mean[0].abs() < _MIDDLE_MM)
+        rise = expressions.reshape(len(expressions), 3, mean.shape[1])[:, 1, lips]
+        self._gaps = rise.amax(dim=1) - rise.amin(dim=1) if rise.numel() else rise.sum(dim=1)
+        self._teeth = anatomy.teeth
+        self._which = (anatomy.teeth > 0.5).nonzero()[:, 0]
+
+    def lit(self, expression: Tensor | None) -> Tensor:
+        """The share of their albedo that vertices show: (batch or 1, 1, vertex).
+
+        expression (batch, expression): None is the neutral face, whose mouth is shut.
+        """
+        opened = torch.zeros(1).to(self._teeth)
+        if expression is not None:
+            opened = (expression @ self._gaps / _OPEN_MM).clamp(0, 1)
+        return 1 - (1 - _DARK) * (1 - opened)[:, None, None] * self._teeth
+
+    def past_lips(self, visible: Tensor) -> Tensor:
+        """What vertices (batch, vertex) get of the key light, teeth more than shadows say."""
+        shaded = _ENAMEL * (1 - visible[:, self._which])
+        return visible.index_copy(1, self._which, 1 - shaded)
