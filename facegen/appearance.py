@@ -29,6 +29,9 @@ APPEARANCE = (
 PART_MM = 26.0
 """How far to the side a parting is at most."""
 
+DARK = 0.1
+"""Light on teeth behind lips that are shut: more shows as specks where lips hardly meet."""
+
 
 @dataclass(frozen=True)
 class Appearance:
@@ -49,7 +52,8 @@ class Appearance:
         where only the chin's is left to grow.
     freckles: 0..1; mole (batch, 2): x and y in mm; mole_depth: its
         melanin, 0 for none; age: years.
-    iris (batch, 3): linear reflectance; lips: extra redness; gloss: factor of the specular.
+    iris (batch, 3): linear reflectance; lips: extra redness; teeth: the
+        share of light they get, 0..1, see facegen.mouth; gloss: factor of the specular.
     mottle (batch, 3): phases of the skin's blotches; cloth (batch, 3): linear
         reflectance; collar, neckline: mm by which its neckline is raised, and dips at the throat.
     texture: what was seen of all of these people's skin; None where it is as painted.
@@ -90,6 +94,7 @@ class Appearance:
     age: Tensor
     iris: Tensor
     lips: Tensor
+    teeth: Tensor
     gloss: Tensor
     mottle: Tensor
     cloth: Tensor
@@ -194,6 +199,7 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         age=years,
         iris=_iris(blue * torch.sigmoid(3.0 * (z["iris"] + 0.1)), _softstep(z["hair_red"])),
         lips=(0.12 + 0.08 * z["lips"] + (0.16 + 0.10 * z["lips"]) * (1 - male)).clamp(min=0.0),
+        teeth=torch.full_like(melanin, DARK),
         gloss=(1.0 + 0.25 * z["gloss"]).clamp(0.3, 1.8),
         mottle=torch.stack([z["mottle_x"], z["mottle_y"], z["mottle_z"]], dim=-1) * 3.0,
         cloth=_cloth(z["cloth_light"], z["cloth_hue"]),

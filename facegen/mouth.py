@@ -1,12 +1,9 @@
 """What is seen of teeth: light falls on them when the lips part."""
 
-import torch
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
-
-_DARK = 0.1
-"""What is left of teeth behind lips that are shut: more shows as specks where lips hardly meet."""
+from facegen.appearance import DARK
 
 _ENAMEL = 0.4
 """How dark the lips' shadow is on teeth, which light gets into from around it and from below."""
@@ -23,18 +20,12 @@ class Mouth:
         lips = (anatomy.lips > 0.5) & (mean[0].abs() < _MIDDLE_MM)
         rise = expressions.reshape(len(expressions), 3, mean.shape[1])[:, 1, lips]
         self._gaps = rise.amax(dim=1) - rise.amin(dim=1) if rise.numel() else rise.sum(dim=1)
-        self._teeth = anatomy.teeth
         self._which = (anatomy.teeth > 0.5).nonzero()[:, 0]
 
-    def lit(self, expression: Tensor | None) -> Tensor:
-        """The share of their albedo that vertices show: (batch or 1, 1, vertex).
-
-        expression (batch, expression): None is the neutral face, whose mouth is shut.
-        """
-        opened = torch.zeros(1).to(self._teeth)
-        if expression is not None:
-            opened = (expression @ self._gaps / _OPEN_MM).clamp(0, 1)
-        return 1 - (1 - _DARK) * (1 - opened)[:, None, None] * self._teeth
+    def lit(self, expression: Tensor) -> Tensor:
+        """The share (batch,) of their light that teeth get: expression (batch, expression)."""
+        opened = (expression @ self._gaps / _OPEN_MM).clamp(0, 1)
+        return DARK + (1 - DARK) * opened
 
     def past_lips(self, visible: Tensor) -> Tensor:
         """What vertices (batch, vertex) get of the key light, teeth more than shadows say."""

@@ -126,6 +126,7 @@ class Renderer:
         vertices = self._eyes.seated(vertices + displace(self._body, appearance))
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
+            appearance = replace(appearance, teeth=self._mouth.lit(expression))
         own = self._own_albedo
         # A photographer opens the lens for dark skin, though not all the way.
         opening = torch.exp(0.7 * (appearance.melanin - 0.1))
@@ -133,7 +134,6 @@ class Renderer:
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
         skin = own(colours, self._body, seen) if own else paint(self._body, appearance)
-        skin = skin * self._mouth.lit(expression)
         return People(
             vertices=vertices,
             normals=self._eyes.bulging(self._normals(vertices)),

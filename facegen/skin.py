@@ -29,7 +29,7 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     density = melanin[:, None] * _rgb(_MELANIN) + haemoglobin[:, None] * _rgb(_HAEMOGLOBIN)
     colour = _rgb(_BASE) * torch.exp(-density)
     colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
-    colour = _mix(colour, _rgb(_TEETH), anatomy.teeth)
+    colour = _mix(colour, _rgb(_TEETH) * person.teeth[:, None, None], anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
