@@ -25,9 +25,9 @@ class TrainConfig:
     groups: mini-batches in a step; the loss is their sum, the clamp acts within each.
     samples: images used of each mini-batch, drawn anew each time; None takes all.
     optimiser: of the weights; see dcign.optimisers.
-    learning_rate, beta1, beta2, eps: Adam's. The paper's "rmsprop, momentum decay 0.1, weight decay
-        0.01" is Adam with beta1 = 1 - 0.1, beta2 = 1 - 0.01 and no weight decay in the released
-        code. All kinds of mini-batches share the moments.
+    learning_rate, beta1: of both; beta2, eps: Adam's. The paper's "rmsprop, momentum decay 0.1,
+        weight decay 0.01" is Adam with beta1 = 1 - 0.1, beta2 = 1 - 0.01 and no weight decay in the
+        released code. All kinds of mini-batches share the moments.
     decay: the part of the steps, at the end, over which the learning rate falls linearly to 0.
     likelihood: of the pixels; see dcign.losses.
     kl_weight: factor of the KL divergence beside the summed likelihood.

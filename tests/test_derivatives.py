@@ -148,8 +148,10 @@ def test_gradients_of_the_person(problem, gradient, group, step) -> None:
         assert slope == pytest.approx(expected, abs=0.02 * steepness)
 
 
-@pytest.mark.parametrize(("here", "person"), LIT, ids=("right", "left"))
-def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person) -> None:
+@pytest.mark.parametrize(
+    ("here", "person", "least"), [(*LIT[0], 0.0), (*LIT[1], 0.015)], ids=("right", "left")
+)
+def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person, least) -> None:
     """Few samples do: what they see is the same under any light. Shadows need a finer map.
 
     Measured, azimuth and elevation: from the right 0.9 and 0.1 % of themselves; from the left,
@@ -161,7 +163,7 @@ def test_gradients_of_light_that_casts_shadows(head, monkeypatch, here, person) 
     slopes, expected = torch.tensor(
         [problem.slopes(problem.axis(name), step) for name, step in LIGHT_STEPS.items()]
     ).T
-    assert slopes == pytest.approx(expected, rel=0.02, abs=0.015 * float(expected.norm()))
+    assert slopes == pytest.approx(expected, rel=0.02, abs=least * float(expected.norm()))
 
 
 def test_gradients_of_light_that_casts_no_shadow(head) -> None:
