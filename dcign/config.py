@@ -172,7 +172,7 @@ PRESETS = {
             hidden=256,
         ),
         best.Method(),
-        steps=6000,
+        steps=20_000,
         groups=16,
         samples=4,
         optimiser="muon",

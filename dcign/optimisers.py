@@ -61,19 +61,19 @@ def orthogonal(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column
     Each step is a polynomial of X X^T times X, so all is done to the square of the shorter side,
     which costs half as much. Its Frobenius norm bounds the largest singular value closely.
     """
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    square = wide @ wide.T
+    wide = matrix.shape[0] <= matrix.shape[1]
+    square = matrix @ matrix.T if wide else matrix.T @ matrix
     norm = square.norm() + 1e-30
     square = square / norm
-    total = torch.eye(len(square), device=square.device, dtype=square.dtype)
+    total = torch.eye(len(square), device=square.device, dtype=square.dtype) / norm.sqrt()
     for left in reversed(range(CUBES)):
         factor = torch.addmm(square, square, square, beta=BEND, alpha=RETURN)
         factor.diagonal().add_(SLOPE)
         total = factor @ total
         if left:
             square = factor @ square @ factor
-    result: Tensor = (total @ wide) / norm.sqrt()
-    return result if wide is matrix else result.mT
+    result: Tensor = total @ matrix if wide else matrix @ total
+    return result
 
 
 def make_optimisers(network: nn.Module, config: "TrainConfig") -> list[torch.optim.Optimizer]:

@@ -66,12 +66,21 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def fast_half(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32; a CPU without says no."""
+    if device.type == "cuda":
+        return True
+    # Older releases of PyTorch do not say.
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return known.get("avx512_bf16", False) or known.get("amx_bf16", False)
+
+
 class Training:
     """Trains a network in a run's folder, from where it stopped last: iterates over Records.
 
     Has a length, the steps still to do. A checkpoint is written every SAVE_SECONDS and at the end.
     SIGINT, SIGTERM or SIGUSR1 end the iteration behind the present step, saved; `stop.signal` says
-    which it was. On a GPU the network runs in bfloat16 and the losses in float32.
+    which it was. Where that is fast, the network runs in bfloat16; the losses in float32.
 
     network, optimisers: their present state. step: updates done.
     """
@@ -147,7 +156,7 @@ class Training:
         config, images = self.config, batch.images
         factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device)
         active = active_units(factor_id, config.network.code_size)
-        half = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=fast_half(self.device))
         with half:
             posterior = self.network.encode(images)
         random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)
@@ -182,7 +191,8 @@ class Training:
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            optimiser.step()
+            with half:
+                optimiser.step()
         count = images.shape[0] * images.shape[1]
         return Record(
             step=self.step + 1,

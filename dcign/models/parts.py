@@ -77,24 +77,39 @@ class UpsampledConv2d(nn.Conv2d):
 
     Computed on the small map: pixel 2i + p of the large one sees pixels i + (p + k) // 2 of the
     small one, so weights k that meet the same pixel are added up beforehand. Four such phases, one
-    for each parity of row and column, are the same function with ((k + 1) / 2k)^2 of the products
-    (measured on a CPU: 2 to 8 times faster for the paper's layers).
+    for each parity of row and column, are the same function with ((k + 1) / 2k)^2 of the products.
+    Channels are innermost in memory, so that phases move as whole runs of them (measured on a CPU:
+    a layer with its gradients takes a half to a sixth of the time).
     """
+
+    phases: Tensor
+
+    def __init__(self, into: int, out: int, kernel: int, padding: int = 0) -> None:
+        super().__init__(into, out, kernel, padding=padding)
+        self.register_buffer("phases", _phases(kernel), persistent=False)
 
     def forward(
         self, image: Float[Tensor, "sample channel height width"]
     ) -> Float[Tensor, "sample channel_out height_out width_out"]:
         out, into, kernel, _ = self.weight.shape
         taps = (kernel + 1) // 2
-        phases = [
-            functional.pad(self.weight, (column, 1 - column, row, 1 - row))
-            .reshape(out, into, taps, 2, taps, 2)
-            .sum((3, 5))
-            for row, column in itertools.product((0, 1), repeat=2)
-        ]
-        weight = torch.stack(phases, 1).reshape(4 * out, into, taps, taps)
+        weight = (self.weight.reshape(-1, kernel**2) @ self.phases).reshape(out, into, 4, -1)
         assert self.bias is not None and isinstance(self.padding[0], int)
-        bias, padding = self.bias.repeat_interleave(4), self.padding[0] // 2
-        return functional.pixel_shuffle(
-            functional.conv2d(image, weight, bias, padding=padding), upscale_factor=2
+        x = functional.conv2d(
+            image.contiguous(memory_format=torch.channels_last),
+            weight.permute(2, 0, 1, 3).reshape(4 * out, into, taps, taps),
+            self.bias.repeat(4),
+            padding=self.padding[0] // 2,
         )
+        height, width = x.shape[-2:]
+        x = x.permute(0, 2, 3, 1).reshape(-1, height, width, 2, 2, out).transpose(2, 3)
+        return x.reshape(-1, 2 * height, 2 * width, out).permute(0, 3, 1, 2)
+
+
+def _phases(kernel: int) -> Float[Tensor, "place phase_place"]:
+    """Which places of a kernel are added up at which of each phase's: 0 or 1."""
+    taps = (kernel + 1) // 2
+    one = torch.zeros(2, kernel, taps)
+    for parity, place in itertools.product((0, 1), range(kernel)):
+        one[parity, place, (place + parity) // 2] = 1.0
+    return torch.einsum("pya,qxb->yxpqab", one, one).reshape(kernel**2, 4 * taps**2)
