@@ -225,6 +225,13 @@ def test_moving_with_the_pose_is_no_way_to_differ() -> None:
     torch.testing.assert_close(before, after)
 
 
+def test_units_that_nothing_moves_have_a_slope() -> None:
+    """Means rounded to bfloat16 are all the same at first."""
+    mean, active = torch.zeros(8, 4, 5, requires_grad=True), torch.ones(8, 5, dtype=torch.bool)
+    (gradient,) = torch.autograd.grad(redundancy(mean, active), mean)
+    assert gradient.isfinite().all()
+
+
 def test_shared_units_are_swapped_or_averaged_by_turns() -> None:
     data = given(step=2)
     swapped = methods.make("best")(data).code

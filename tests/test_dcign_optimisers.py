@@ -29,6 +29,17 @@ def test_a_step_is_orthogonal(shape: tuple[int, int]) -> None:
     assert core.diagonal().min() > 0.6 and core.diagonal().max() < 1.25
 
 
+def test_steps_in_half_precision() -> None:
+    """bfloat16 has eight bits; a step is as good with an error of a few hundredths."""
+    gradient = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
+    gradient = gradient * torch.logspace(0.0, -2.0, 256)
+    exact = orthogonal(gradient)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = orthogonal(gradient)
+    assert half.dtype == torch.bfloat16
+    assert (half - exact).norm() < 0.05 * exact.norm()
+
+
 def test_noise_stays_small() -> None:
     """What is a thousandth of the largest is no direction that a step should take in full."""
     assert orthogonal(torch.diag(torch.tensor([1.0, 1e-3])))[1, 1] < 0.1

@@ -25,6 +25,7 @@ from dcign import sources
 from dcign.calibration import dataset_of
 from dcign.checkpoint import load_run
 from dcign.methods import dcign, released
+from dcign.optimisers import Optimiser
 from dcign.sources import open_data
 from dcign.train import Training
 from facegen.errors import UserError
@@ -64,6 +65,24 @@ def test_the_first_update_is_one_learning_rate_in_every_weight(
         moved = (parameter.detach() - before[name]).abs()
         assert moved.max() <= 1.001e-3, name
         assert moved.max() > 0.99e-3, name
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+def test_bfloat16_learns_as_float32_does(
+    synthetic_dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    optimiser: Optimiser,
+) -> None:
+    """Whichever of them this CPU is fast at; they differ by rounding, and are not the same."""
+    losses = []
+    for half in (False, True):
+        monkeypatch.setattr(train_module, "fast_half", lambda device, half=half: half)
+        records = train(tmp_path / f"{half}", synthetic_dataset, optimiser=optimiser)
+        losses.append([record.reconstruction for record in records])
+    single, half_sized = losses
+    assert single != half_sized
+    assert half_sized == pytest.approx(single, rel=0.02)
 
 
 def test_the_released_codes_rule_trains(synthetic_dataset: Path, tmp_path: Path) -> None:

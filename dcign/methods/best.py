@@ -108,6 +108,7 @@ def redundancy(
     """
     people = torch.where(active[:, None], mean, mean.mean(1, keepdim=True)).flatten(0, 1)
     centred = people - people.mean(0)
-    standard = centred / (centred.square().mean(0).sqrt() + 1e-3)
+    # Variance and floor under one root: that of a unit that nothing moves has a slope, too.
+    standard = centred / (centred.square().mean(0) + 1e-6).sqrt()
     correlation = standard.mT @ standard / len(standard)
     return correlation.fill_diagonal_(0.0).square().sum() / correlation.shape[0]
