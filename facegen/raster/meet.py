@@ -55,45 +55,67 @@ def meet(
         image = _Image(
             screen[n], faces, neighbours, layers[n % len(layers)], samples[n], by_pixels[n]
         )
+        place, shown = screen[n], samples[n]
         walked, borders = np.empty((2, _LONGEST_WALK), np.int64), np.empty((2, _LONGEST_WALK))
         rows, columns = face_id.shape[1:]
+        unlike = np.empty(columns, np.int64)
         for along in range(2):
             for row in range(rows - along):
-                # Rows of their own: indices of whole arrays would take most of the time.
                 ids, next_ids = face_id[n, row], face_id[n, row + along]
-                shown, next_shown = samples[n, row], samples[n, row + along]
-                is_edge = found[n, along, row]
-                for column in range(columns - 1 + along):
+                many = _find_unlike(
+                    ids, next_ids, found[n, along, row], shown[row], shown[row + along],
+                    1 - along, unlike,
+                )  # fmt: skip
+                for column in unlike[:many]:
                     right = column + 1 - along
                     first, second = ids[column], next_ids[right]
-                    if first == second or first < 0 or second < 0 or is_edge[column] != 0:
-                        continue
-                    if _is_alike(shown[column], next_shown[right]) or _is_one_surface(
-                        first, second, right + 0.5, row + along + 0.5, image
+                    if _touch(faces[first], faces[second]) or _is_one_surface(
+                        first, second, right + 0.5, row + along + 0.5, place, faces, neighbours
                     ):
                         continue
+                    # So few get here that the tuple, counted at every call, costs nothing.
                     _pair(first, second, row, column, along, image, walked, borders, by_screen[n])
 
 
 @kernel
-def _is_alike(sample: Floats, other: Floats) -> bool:
-    change = 0.0
-    for k in range(len(sample)):
-        change = max(change, abs(sample[k] - other[k]))
-    return bool(change <= _LEAST_CHANGE)
+def _find_unlike(
+    ids: Ids, next_ids: Ids, found: Ids, samples: Floats, next_samples: Floats,
+    right: int, unlike: NDArray[np.int64],
+) -> int:  # fmt: skip
+    """List the samples of a row that show another surface than the next one, return how many.
+
+    The next one is in the same row, right = 1, or below, 0. A row at a time, because numba counts
+    references to its arrays at every call.
+    """
+    many = 0
+    for column in range(len(ids) - right):
+        first, second = ids[column], next_ids[column + right]
+        if (first == second) | (first < 0) | (second < 0) | (found[column] != 0):
+            continue
+        change = samples.dtype.type(0)
+        for k in range(samples.shape[1]):
+            change = max(change, abs(samples[column, k] - next_samples[column + right, k]))
+        unlike[many] = column
+        many += change > _LEAST_CHANGE
+    return many
 
 
 @kernel
-def _is_one_surface(first: int, second: int, x: float, y: float, image: _Image) -> bool:
+def _touch(one: Faces, other: Faces) -> bool:
+    """Whether two faces have a corner in common."""
+    (a, b, c), (d, e, f) = (one[0], one[1], one[2]), (other[0], other[1], other[2])
+    has_a, has_b = (a == d) | (a == e) | (a == f), (b == d) | (b == e) | (b == f)
+    return bool(has_a | has_b | (c == d) | (c == e) | (c == f))
+
+
+@kernel
+def _is_one_surface(
+    first: int, second: int, x: float, y: float, screen: Floats, faces: Faces, neighbours: Ids
+) -> bool:
     """Whether walking from a face to a point of the screen leads to the face that is seen there.
 
     Two samples beside each other that see different things mostly see one surface's bend or paint.
     """
-    screen, faces = image.screen, image.faces
-    for i in range(3):
-        for j in range(3):
-            if faces[first, i] == faces[second, j]:
-                return True
     face = first
     for _ in range(_LONGEST_WALK):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
@@ -104,7 +126,7 @@ def _is_one_surface(first: int, second: int, x: float, y: float, image: _Image) 
         least = min(ea, eb, ec)
         if ea + eb + ec <= 0 or least >= 0:
             return False
-        face = image.neighbours[face, 0 if least == ea else (1 if least == eb else 2)]
+        face = neighbours[face, 0 if least == ea else (1 if least == eb else 2)]
         if face == second or face < 0:
             return bool(face == second)
     return False

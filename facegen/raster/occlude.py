@@ -18,17 +18,6 @@ _LONGEST_WALK = 64
 """Faces between an edge and the sample beside it; more are met only where faces are far smaller."""
 
 
-class _Image(NamedTuple):
-    """One rasterized image; as in follow_silhouettes, and whether each face looks at the viewer."""
-
-    screen: Floats
-    faces: NDArray[np.uint32]
-    neighbours: Ids
-    face_id: Ids
-    depth: NDArray[np.float32]
-    is_front: NDArray[np.bool_]
-
-
 class _Edge(NamedTuple):
     """The end of a face that looks at the viewer, and the lines that cross it.
 
@@ -67,46 +56,56 @@ def occluders(
     follow_silhouettes.
     """
     for n in prange(len(screen)):
-        is_front = _fronts(screen[n], faces)
-        image = _Image(screen[n], faces, neighbours, face_id[n], depth[n], is_front)
-        _occlude(edges, image, found[n], outer[n])
+        _occlude(screen[n], faces, edges, neighbours, face_id[n], depth[n], found[n], outer[n])
 
 
 @kernel
-def _occlude(edges: Ids, image: _Image, found: Ids, outer: Ids) -> None:
+def _occlude(
+    screen: Floats, faces: NDArray[np.uint32], edges: Ids, neighbours: Ids, face_id: Ids,
+    depth: NDArray[np.float32], found: Ids, outer: Ids,
+) -> None:  # fmt: skip
     """Fill found and outer (2, height, width) as occluders says."""
+    is_front = _fronts(screen, faces)
     found[:] = 0
     outer[:] = 0
     for number in range(len(edges)):
-        face = _end(edges[number], image.is_front)
+        face = _end(edges[number], is_front)
         for along in range(2 if face >= 0 else 0):
-            edge = _edge(along, edges[number, 0], edges[number, 1], face, image)
+            edge = _edge(
+                along, edges[number, 0], edges[number, 1], face, screen, faces, face_id.shape[along]
+            )
             for line in range(edge.first, edge.last):
-                first, is_reached = _crossing(line, edge, image)
-                if first >= 0:
-                    row, column = (line, first) if along == 0 else (first, line)
-                    named = edge.sign * (number + 1)
-                    gaps = found if is_reached else outer
-                    if _is_outer(named, gaps[along, row, column], line, along, edges, image):
-                        gaps[along, row, column] = named
+                first = _crossing(line, edge, screen, depth)
+                if first < 0:
+                    continue
+                row, column = (line, first) if along == 0 else (first, line)
+                inside = 0 if edge.sign > 0 else 1
+                is_reached = _reaches(
+                    face, row + inside * along, column + inside * (1 - along),
+                    screen, faces, neighbours, face_id, is_front,
+                )  # fmt: skip
+                named = edge.sign * (number + 1)
+                gaps = found if is_reached else outer
+                if _is_outer(named, gaps[along, row, column], line, along, edges, screen):
+                    gaps[along, row, column] = named
     # Until here, outer holds edges of surfaces that no sample sees.
     for along in range(2):
         for row in range(found.shape[1]):
             for column in range(found.shape[2]):
                 named, known = outer[along, row, column], found[along, row, column]
                 line = row if along == 0 else column
-                is_outer = named * known > 0 and _is_outer(named, known, line, along, edges, image)
+                is_outer = named * known > 0 and _is_outer(named, known, line, along, edges, screen)
                 outer[along, row, column] = named if is_outer else known
 
 
 @kernel
-def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, image: _Image) -> bool:
+def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, screen: Floats) -> bool:
     """Whether an edge, named as in occluders, lies no less far out than the one that is known."""
     if named * known <= 0:
         return True
     one, other = edges[abs(named) - 1], edges[abs(known) - 1]
-    place = _place(line, along, one[0], one[1], image.screen)[1]
-    known_place = _place(line, along, other[0], other[1], image.screen)[1]
+    place = _place(line, along, one[0], one[1], screen)[1]
+    known_place = _place(line, along, other[0], other[1], screen)[1]
     return bool((place - known_place) * named >= 0)
 
 
@@ -132,8 +131,10 @@ def _end(edge: Ids, is_front: NDArray[np.bool_]) -> int:
 
 
 @kernel
-def _edge(along: int, a: int, b: int, face: int, image: _Image) -> _Edge:
-    screen, number = image.screen, image.screen.dtype.type
+def _edge(
+    along: int, a: int, b: int, face: int, screen: Floats, faces: NDArray[np.uint32], lines: int
+) -> _Edge:
+    number = screen.dtype.type
     half = number(0.5)
     across = 1 - along
     if screen[a, across] > screen[b, across]:
@@ -142,10 +143,10 @@ def _edge(along: int, a: int, b: int, face: int, image: _Image) -> _Edge:
     du, dv = screen[b, along] - au, screen[b, across] - av
     # A line through a vertex belongs to the edge that begins there.
     first = np.ceil(max(av - half, number(0)))
-    last = np.ceil(min(screen[b, across] - half, number(image.face_id.shape[along])))
+    last = np.ceil(min(screen[b, across] - half, number(lines)))
     if not (first < last and abs(au) < 1e6 and abs(du) < 1e6):
         return _Edge(int(a), int(b), face, along, 0, 0, 0)
-    corner = _third(image.faces, face, a, b)
+    corner = _third(faces, face, a, b)
     lean = screen[corner, along] - au - du * ((screen[corner, across] - av) / dv)
     return _Edge(int(a), int(b), face, along, int(first), int(last), 1 if lean < 0 else -1)
 
@@ -160,32 +161,29 @@ def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float
 
 
 @kernel
-def _crossing(line: int, edge: _Edge, image: _Image) -> tuple[int, bool]:
-    """The first of the samples beside an edge on a line, and whether the edge's face is seen there.
+def _crossing(line: int, edge: _Edge, screen: Floats, depth: NDArray[np.float32]) -> int:
+    """The first of the samples beside an edge on a line.
 
     -1 if the edge crosses the line beyond the samples, or nothing lies behind it.
     """
-    screen, number = image.screen, image.screen.dtype.type
-    across = 1 - edge.along
+    number, across = screen.dtype.type, 1 - edge.along
     t, place = _place(line, edge.along, edge.a, edge.b, screen)
     before = int(np.floor(place - number(0.5)))
-    if before < 0 or before + 1 >= image.face_id.shape[across]:
-        return -1, False
-    inside, outside = (before, before + 1) if edge.sign > 0 else (before + 1, before)
-    row, column = (line, inside) if edge.along == 0 else (inside, line)
-    other_row, other_column = (line, outside) if edge.along == 0 else (outside, line)
+    if before < 0 or before + 1 >= depth.shape[across]:
+        return -1
+    outside = before + 1 if edge.sign > 0 else before
+    row, column = (line, outside) if edge.along == 0 else (outside, line)
     inverse_depth = (number(1) - t) / screen[edge.a, 2] + t / screen[edge.b, 2]
-    if image.depth[other_row, other_column] * inverse_depth <= number(1):
-        return -1, False
-    return before, _reaches(edge.face, row, column, image)
+    return before if depth[row, column] * inverse_depth > number(1) else -1
 
 
 @kernel
-def _reaches(face: int, row: int, column: int, image: _Image) -> bool:
+def _reaches(
+    face: int, row: int, column: int, screen: Floats, faces: NDArray[np.uint32], neighbours: Ids,
+    face_id: Ids, is_front: NDArray[np.bool_],
+) -> bool:  # fmt: skip
     """Whether walking over the surface from a face to a sample's centre leads to what it sees."""
-    screen, faces, neighbours = image.screen, image.faces, image.neighbours
-    seen = image.face_id[row, column]
-    number = screen.dtype.type
+    seen, number = face_id[row, column], screen.dtype.type
     x, y = number(column) + number(0.5), number(row) + number(0.5)
     for _ in range(_LONGEST_WALK):
         if seen == face:
@@ -200,7 +198,7 @@ def _reaches(face: int, row: int, column: int, image: _Image) -> bool:
             one, other, third = neighbours[face]
             return bool(seen >= 0 and (one == seen or other == seen or third == seen))
         face = neighbours[face, 0 if least == ea else (1 if least == eb else 2)]
-        if face < 0 or not image.is_front[face]:
+        if face < 0 or not is_front[face]:
             return False
     return False
 
