@@ -18,8 +18,15 @@ from facegen.traits import ANCESTRIES, TRAITS, age_years, ancestry_weights, masc
 _SIDES = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "neck", "nose")
 # Largest displacement at one standard deviation. Two hundred sliders add up: with more than this
 # noses droop and skulls turn conical, with less everybody looks like a cousin.
-_SPREAD_MM = {"head": 2.6, "neck": 2.4, "ears": 1.6, "eyes": 1.2, "asym": 0.6}
+_SPREAD_MM = {"head": 2.4, "neck": 2.4, "mouth": 1.5, "ears": 1.6, "eyes": 1.2, "asym": 0.6}
 _SPREAD_DEFAULT_MM = 1.8
+# Corners of a mouth that hang make a sad face, and a square skull a caricature.
+_SPREAD_OF_MM = {
+    "mouth-angles": 0.9,
+    "mouth-upperlip-ext": 1.0,
+    "head-square": 1.4,
+    "head-rectangular": 1.4,
+}
 _FOLLOWS = {
     ("head", "head-age"): ("age", 1.6),
     ("head", "head-fat"): ("weight", 5.0),
@@ -33,8 +40,8 @@ _ASYMMETRY = 0.12
 COMPOSURE = {
     "eyeBlinkLeft": 0.12,
     "eyeBlinkRight": 0.12,
-    "mouthSmileLeft": 0.14,
-    "mouthSmileRight": 0.14,
+    "mouthSmileLeft": 0.22,
+    "mouthSmileRight": 0.22,
 }
 """The neutral face stares and pouts: lowered lids and a hint of a smile make it look at ease."""
 _DIRECTIONS = (
@@ -151,9 +158,8 @@ def _sliders(
     sliders = []
     mirrored: dict[tuple[str, str], list[_Slider]] = defaultdict(list)
     for (folder, stem), signed in parts.items():
-        trait, spread = _FOLLOWS.get(
-            (folder, stem), ("", _SPREAD_MM.get(folder, _SPREAD_DEFAULT_MM))
-        )
+        usual = _SPREAD_OF_MM.get(stem, _SPREAD_MM.get(folder, _SPREAD_DEFAULT_MM))
+        trait, spread = _FOLLOWS.get((folder, stem), ("", usual))
         largest = max(float(np.linalg.norm(d[outer], axis=1).max()) for d in signed.values())
         scale = min(abs(spread) / max(largest, 1e-6), _LARGEST_WEIGHT)
         nothing = np.zeros((len(keep), 3))
