@@ -144,10 +144,9 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
     # Under a sheet of hair, or pulled back, the scalp's own lies flat.
     flat = 1 - long
-    under = 0.8 + 1.6 * tied
-    fringe = (
-        (1 - bald) * (1 - shaven) * (1 - curl) * smooth_step(z["fringe"] - 0.9 * male, 0.2, 0.5)
-    )
+    under = 0.8 + 3.2 * tied
+    hangs = smooth_step(z["fringe"] - 0.9 * male, 0.2, 0.5) * (1 - tied)
+    fringe = (1 - bald) * (1 - shaven) * (1 - curl) * hangs
 
     # Brows and lashes are darker than the hair and keep their colour longer.
     brow_colour = 0.55 * young_hair + 0.22 * grey[:, None] ** 2 * (white - young_hair)

@@ -39,7 +39,7 @@ _ROWS_POLAR = (0.4, 17.0, 33.0, 46.0, 56.0, 63.0, 69.5, 76.0, 84.0, 92.0)
 _EDGE_POLAR = (0.0, 50.0, 60.0, 67.0, 74.0, 82.0, 92.0)
 _EDGE_AROUND = (3.0, 3.0, 7.0, 20.0, 42.0, 57.0, 66.0)
 _FALL_HEIGHT = (-220.0, -130.0, -90.0, -50.0, -20.0, 20.0)
-_FALL_AROUND = (46.0, 54.0, 62.0, 70.0, 72.0, 66.0)
+_FALL_AROUND = (46.0, 53.0, 60.0, 65.0, 67.0, 66.0)
 
 
 class Outside:
@@ -143,6 +143,9 @@ def curtain(
     for _ in range(6):
         reach[1:-1] = (reach[:-2] + 2 * reach[1:-1] + reach[2:]) / 4
         reach[:, 1:-1] = (reach[:, :-2] + 2 * reach[:, 1:-1] + reach[:, 2:]) / 4
+    # In front it curls in to cheek and neck: nobody looks at its dark inside.
+    edge = np.clip((np.abs(column) - 0.72) / 0.28, 0, 1) ** 2 * np.clip(-height / 20.0, 0, 1)
+    reach = reach + edge * (np.minimum(body - 9.0, reach) - reach)
     a = np.radians(around)
     level = np.broadcast_to(height, around.shape)
     guides = np.stack([reach * np.sin(a), level, reach * np.cos(a) + TOP[2]])

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 # The hairline on the unrolled head: degrees around it, from the forehead (0) past the temple, the
 # sideburn and the ear to the nape (180), and mm above the eyes.
 _HAIRLINE = (
-    (0.0, 65.0), (14.0, 66.0), (25.0, 66.0), (35.0, 62.0), (43.0, 54.0), (48.0, 44.0), (52.0, 32.0),
+    (0.0, 70.0), (12.0, 69.5), (24.0, 67.0), (34.0, 61.5), (42.0, 54.0), (48.0, 44.0), (52.0, 32.0),
     (56.0, 22.0), (62.0, 12.0), (68.0, 2.0), (71.0, -10.0), (73.0, -20.0), (79.0, -23.0),
     (82.0, -12.0), (88.0, -4.0), (108.0, -6.0), (120.0, -24.0), (132.0, -48.0), (150.0, -62.0),
     (180.0, -66.0),
@@ -71,8 +71,8 @@ def beard(
     """Below a line from the sideburn to the corner of the mouth, and down to the throat."""
     cheek = np.interp(
         around,
-        (0.0, 20.0, 38.0, 60.0, 76.0, 84.0),
-        (mouth_y - 9, mouth_y, -52.0, -38.0, -12.0, -12.0),
+        (0.0, 9.0, 17.0, 24.0, 38.0, 60.0, 76.0, 84.0),
+        (mouth_y - 9, mouth_y - 9, mouth_y + 1, mouth_y + 7, -50.0, -36.0, -12.0, -12.0),
     )
     throat = y - (mouth_y - 54.0) + 0.35 * np.minimum(z - 40.0, 0.0)
     signed = np.minimum.reduce([cheek - y, throat, 0.7 * (84.0 - around)])
@@ -88,7 +88,8 @@ def moustache(
     lips: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Between nose and upper lip, drooping a little beside the mouth."""
-    middle = mouth_y + 13.5 - 0.014 * x**2
-    half = 7.0 - 0.006 * x**2
-    signed = np.minimum(half - np.abs(y - middle), 33.0 - np.abs(x))
-    return np.where(z > 60, signed - 10.0 * lips, -99.0)
+    middle = mouth_y + 12.5 - 0.008 * x**2
+    half = 8.5 - 0.006 * x**2
+    signed = np.minimum(half - np.abs(y - middle), 31.0 - np.abs(x))
+    # It hangs over the lip's edge.
+    return np.where(z > 60, signed - 14.0 * np.clip(lips - 0.3, 0.0, 1.0), -99.0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from facegen.anatomy import CROWN, Anatomy
-from facegen.appearance import Appearance
+from facegen.appearance import PART_MM, Appearance
 from facegen.curves import smooth_step
 from facegen.noise import noise
 
@@ -19,6 +19,12 @@ _VARIANCE = sum(weight**2 for _, weight in _LOCKS)
 
 _GATHERED = 1.5
 """Locks wider than this, mm, need long hair."""
+
+_WHORL = 0.7
+"""How far combed hair strays sideways at most, per mm from the crown."""
+
+TIE = (0.0, 45.0, -95.0)
+"""About where long hair is tied, mm."""
 
 _EYE_MM = 28.0
 """How far from the midline an eye looks out."""
@@ -40,9 +46,15 @@ def strands(
     spacing: mm between samples.
     """
     x, y, z = anatomy.points
-    # Over the scalp strands run away from the crown, as they are combed.
-    away = anatomy.points - torch.tensor(CROWN)[:, None]
-    across, along = 85.0 * torch.atan2(x, z - CROWN[2]), away.norm(dim=0)
+    # Over the scalp strands run as they are combed: to where they are tied, or away from the crown
+    # in a whorl, so that the forehead's hair lies to a side.
+    if person.tied[0] > 0.5:
+        along = (anatomy.points - torch.tensor(TIE)[:, None]).norm(dim=0)
+        across = 85.0 * torch.atan2(x, y - TIE[1])
+    else:
+        along = (anatomy.points - torch.tensor(CROWN)[:, None]).norm(dim=0)
+        whorl = _WHORL * (person.part / PART_MM) * along
+        across = 85.0 * torch.atan2(x, z - CROWN[2]) + whorl
     on_sheet = combed[0] > 0.5
     across, along = (
         torch.where(on_sheet, own, scalp)

@@ -78,7 +78,8 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     straight = 1 - 0.5 * person.curl[:, None]
     edge = straight * (15.0 + 2 * person.fade[:, None] * smooth_step(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
-    scalp = scalp + (0.10 * person.density[:, None] - 0.02) * anatomy.strands
+    ragged = (0.10 * person.density - 0.02) * (1 - 0.6 * person.long)
+    scalp = scalp + ragged[:, None] * anatomy.strands
     scalp = scalp - 3.0 * smooth_step(anatomy.ear, 0.15, 0.5)
 
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
@@ -90,10 +91,10 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     dense = 0.8 - 0.25 * anatomy.brow_along - 0.35 * smooth_step(anatomy.brow_along, 0.22, 0.0)
     brow = torch.minimum(brow, dense) + 0.18 * anatomy.strands
 
-    # Stubble lets the skin through, a full beard hardly.
-    cheeks = _beard(anatomy, person) / 15.0 + 0.12 * anatomy.waves[1, 1] - 0.1
-    grown = torch.maximum(cheeks, anatomy.moustache / 5.0 - 0.1)
+    # Stubble lets the skin through and has no edge, a full beard hardly.
     full = person.beard[:, None]
+    cheeks = _beard(anatomy, person) / (34.0 - 19.0 * full) + 0.12 * anatomy.waves[1, 1] - 0.1
+    grown = torch.maximum(cheeks, anatomy.moustache / (8.0 - 3.0 * full) - 0.1)
     beard = torch.minimum(grown, 0.9 * full - 0.08) + 0.25 * (1.2 - full) * full * anatomy.strands
     lash = 0.85 * anatomy.lash.expand_as(depth)
     facial = torch.maximum(brow, torch.maximum(beard, lash))
@@ -129,19 +130,27 @@ def _length(anatomy: Anatomy, person: Appearance) -> Tensor:
 def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Signed distance (batch, vertex) in mm into this person's own hair: above its line."""
     frontal = smooth_step(anatomy.around, 75.0, 40.0)
+    bald = 1 - person.crown[:, None]
     temple = bell(((anatomy.around - 33.0) / 14.0) ** 2)
     peak = bell((anatomy.around / 9.0) ** 2)
+    height = anatomy.points[1]
     recession = person.recession[:, None]
+    # A fringe is combed over from the parting; short hairs begin and end at uneven heights.
+    uneven = (1.5 + 0.07 * person.fringe[:, None]) * (1 - person.long[:, None])
+    slant = 1 - 0.5 * (person.part / PART_MM)[:, None] * torch.sin(anatomy.points[0] / 35.0)
     above = (
         anatomy.scalp
         - person.hairline[:, None] * frontal
-        + person.fringe[:, None] * smooth_step(anatomy.around, 62.0, 34.0)
+        + person.fringe[:, None] * slant * smooth_step(anatomy.around, 62.0, 34.0)
+        + uneven * locks(anatomy, person) * frontal
         - 2.2 * recession * temple
         + 0.35 * recession * peak
     )
     # Who goes bald keeps what is below a plane: it comes in from the forehead and over the crown,
-    # and leans back less and less, until a wreath is left.
-    bald = 1 - person.crown[:, None]
+    # and leans back less and less, until a wreath is left, which ends above the ears.
+    temples = smooth_step(anatomy.around, 84.0, 56.0) * smooth_step(anatomy.around, 22.0, 50.0)
+    temples = temples * smooth_step(height, 5.0, 30.0) * smooth_step(height, 95.0, 65.0)
+    above = above - 45.0 * smooth_step(bald, 0.2, 0.7) * temples
     lean = torch.deg2rad(75.0 - 58.0 * bald**2)
     kept = 150.0 - 114.0 * bald - lean.cos() * anatomy.points[1] - lean.sin() * anatomy.points[2]
     # There hair thins out over more of the skin than at a line.

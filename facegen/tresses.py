@@ -169,10 +169,10 @@ class Hairdresser:
         fall = self._fallen
         away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
         away = _unit(away)
-        # At the hairline it comes out of the skin, below the temples its edge hangs free.
+        # At the hairline it comes out of the skin, and below the temples it lies on cheek and neck.
         edge = 1 - self._column.abs()
         rise = (edge * 9.0).clamp(0, 1) ** 0.5
-        rise = rise + (1 - rise) * (0.15 + 0.6 * (4 * fall).clamp(0, 1))
+        rise = rise + (1 - rise) * (0.15 + 0.2 * (4 * fall).clamp(0, 1))
         lush = person.lushness[:, None, None]
         grown = (self._row * 7.0).clamp(0, 1)
         thick = (3.0 + lush * (0.55 + 0.45 * grown)) * rise - 1.5 * (1 - rise)
@@ -180,7 +180,7 @@ class Hairdresser:
         wave = (person.wave[:, None, None] * torch.sin(turn)) * (fall + 0.3 * grown * (1 - fall))
         loose = 1.2 * self._locks(person, 0) * (0.4 + fall)
         flare = 0.6 * person.flare[:, None, None] * (fall * (2.2 - 2.2 * fall))
-        return base + away * (thick + wave + loose * rise + flare)[:, None]
+        return base + away * (thick + (wave + loose + flare) * rise)[:, None]
 
     def _lining(self, sheet: Tensor) -> Tensor:
         """The inside of the sheet: nearer to the axis than the outside."""

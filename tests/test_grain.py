@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from facegen.grain import pores
+from facegen.anatomy import CROWN, Anatomy
+from facegen.appearance import APPEARANCE, describe
+from facegen.grain import TIE, pores, strands
 from facegen.noise import noise
+from facegen.render import Renderer, RenderSettings
+from facegen.traits import TRAITS
 
 
 def places(axes: int, count: int = 50_000, seed: int = 0) -> torch.Tensor:
@@ -34,3 +38,36 @@ def test_pores_fade_before_samples_are_too_coarse_for_them() -> None:
     spread = [float(pores(points, spacing).std()) for spacing in (0.1, 0.3, 0.6, 4.0)]
     assert spread == sorted(spread, reverse=True)
     assert 0.8 < spread[0] < 1.2 and spread[-1] == 0
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_strands_run_as_hair_is_combed(head, tied: bool) -> None:
+    """From the crown, or to where it is tied: along them less changes than across them."""
+    identity = torch.zeros(1, head.identity_size)
+    identity[0, TRAITS.index("sex")] = -1.5
+    identity[0, TRAITS.index("age")] = -1.0
+    for name, value in (("hair_length", 1.5 if tied else -1.5), ("hair_style", 0.8 * tied)):
+        identity[0, len(head.basis) + APPEARANCE.index(name)] = value
+    split = head.split(identity)
+    person = describe(split.traits, split.appearance)
+    anatomy = Renderer(head, RenderSettings(size=64)).anatomy
+    side = (anatomy.scalp > 10) & (anatomy.around > 60) & (anatomy.around < 100)
+    side &= (anatomy.points[1] > 30) & (anatomy.scalp < 90)
+
+    def texture(moved: torch.Tensor) -> torch.Tensor:
+        fields = {name: getattr(anatomy, name)[..., side] for name in Anatomy.__dataclass_fields__}
+        fields["points"] = fields["points"] + moved
+        count = int(side.sum())
+        return strands(
+            Anatomy(**fields), torch.zeros(3, count), torch.zeros(count), person, spacing=0.2
+        )
+
+    points, normals = anatomy.points[:, side], anatomy.normals[:, side]
+    pole = torch.tensor(TIE if tied else CROWN)[:, None]
+    along = points - pole
+    along = along - (along * normals).sum(0) * normals
+    along = torch.nn.functional.normalize(along, dim=0)
+    across = torch.linalg.cross(along, normals, dim=0)
+    still = texture(torch.zeros(3, 1))
+    changes = [float((texture(1.5 * way) - still).abs().mean()) for way in (along, across)]
+    assert changes[0] < 0.5 * changes[1]

@@ -70,6 +70,19 @@ def test_loose_hair_hides_the_back_of_the_neck(head, renderer) -> None:
     assert pictures["loose"][nape].mean() < pictures["short"][nape].mean() - 25
 
 
+@pytest.mark.parametrize("wave", [-1.5, 1.5])
+def test_the_front_edge_of_loose_hair_lies_on_cheek_and_neck(head, renderer, wave: float) -> None:
+    """So that nobody looks at the dark inside of the sheet."""
+    identity = woman(head, hair_length=1.5, hair_wave=wave, hair_sides=1.0)
+    vertices = renderer.people(identity).vertices[0].numpy()
+    body, hair = vertices[:, : len(head.mean)].T, vertices[:, len(head.mean) :]
+    grid = hair[:, : COARSE.rows * COARSE.columns].reshape(3, COARSE.rows, COARSE.columns)
+    edge = grid[:, COARSE.crown + 2 :, [0, -1]].reshape(3, -1).T
+    beside = edge[(edge[:, 1] < -40) & (edge[:, 1] > -110)]
+    away, _ = cKDTree(body).query(beside)
+    assert len(beside) > 6 and np.median(away) < 8, "mm"
+
+
 def test_hair_moves_with_the_head(head, renderer) -> None:
     identity = woman(head, hair_length=1.5)
     wider = identity.clone()
