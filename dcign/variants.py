@@ -49,7 +49,7 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "first image": {"method": methods.make("dcign", invariance=0.0, rule="first")},
         "its moments": {"method": methods.make("released")},
     }
-    plain = {"intrinsic": 0.0, "redundancy": 0.0}
+    plain = {"intrinsic": 0.0, "together": 0.0, "redundancy": 0.0}
     up: dict[str, dict[str, Any]] = {
         "ratio 1:1:1:1": {"ratio": best.ratio},
         "many small groups": {"groups": best.groups, "samples": best.samples},
@@ -62,10 +62,11 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "averages": {"method": methods.make("best", swap=0, scalar=0.0, **plain)},
         "swaps": {"method": methods.make("best", scalar=0.0, **plain)},
         "scalar ratios": {"method": methods.make("best", **plain)},
-        "intrinsic ratio": {"method": methods.make("best", redundancy=0.0)},
+        "intrinsic ratio": {"method": methods.make("best", together=0.0, redundancy=0.0)},
         "Muon": {"optimiser": best.optimiser},
         "wider decoder": {"network": best.network},
-        "no redundancy": {"method": methods.make("best")},
+        "no redundancy": {"method": methods.make("best", together=0.0)},
+        "nothing together": {"method": methods.make("best")},
     }
     rungs = {"paper": config}
     for name, changes in {"released": down, "best": up}[towards].items():

@@ -13,7 +13,7 @@ from dcign.config import PRESETS, TrainConfig
 from dcign.losses import kl_divergence
 from dcign.methods import Given
 from dcign.methods.ada_gvae import shared_units
-from dcign.methods.best import FLOOR, redundancy, variance_ratios
+from dcign.methods.best import FLOOR, redundancy, said_together, variance_ratios
 from dcign.methods.beta_tcvae import total_correlation
 from dcign.methods.gvae import averaged
 from dcign.models.network import Posterior
@@ -207,6 +207,28 @@ def test_ratios_of_what_a_step_lacks_are_nothing() -> None:
     assert gradient.isfinite().all()
 
 
+def test_what_many_units_say_softly_adds_up() -> None:
+    """Units of slopes 0.3 along azimuth: a linear map of n has a signal to noise of 0.09 n."""
+    mean, active = world(RIGHT)
+    assert said_together(mean, active) < 0.01
+    telling = mean.clone()
+    telling[..., 3:] += 0.3 * mean[..., :1]
+    expected = 0.5 * math.log1p(3 * 0.09 / 1.09)
+    assert said_together(telling, active).item() == pytest.approx(expected, rel=0.2)
+    scale = torch.tensor([-7.0, 1.0, 1.0, 0.01, 5.0, -2.0])
+    assert said_together(scale * telling, active).item() == pytest.approx(expected, rel=0.2)
+    alike = torch.zeros(1, 4, CODE), active[:1]
+    assert said_together(*alike) == 0
+
+
+def test_only_intrinsic_units_are_cleared_of_what_they_say() -> None:
+    mean, active = world({**RIGHT, 4: 0})
+    mean.requires_grad_()
+    (gradient,) = torch.autograd.grad(said_together(mean, active), mean)
+    assert (gradient[..., :3] == 0).all()
+    assert (mean * gradient)[:25, :, 4].sum() > 0
+
+
 def test_copies_are_redundant() -> None:
     """Units that say the same count each other, whatever their sign, scale and noise within."""
     mean, active = world({})
@@ -247,8 +269,8 @@ def test_shared_units_are_swapped_or_averaged_by_turns() -> None:
 
 
 def test_options_of_best_switch_its_parts_off() -> None:
-    off = methods.make("best", scalar=0.0, intrinsic=0.0, redundancy=0.0)
-    assert off(given()).penalty == 0
-    scalars = methods.make("best", intrinsic=0.0)
+    off = methods.make("best", scalar=0.0, intrinsic=0.0, together=0.0, redundancy=0.0)
+    assert off(given(progress=0.9)).penalty == 0
+    scalars = methods.make("best", intrinsic=0.0, together=0.0)
     assert scalars(given()).penalty == methods.make("best")(given(progress=0.1)).penalty
     assert scalars(given()).penalty != methods.make("best")(given(progress=0.9)).penalty

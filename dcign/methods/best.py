@@ -12,7 +12,9 @@ The supervision is the paper's: which factor varies in a mini-batch, never a val
 3. The same for the intrinsic units, later, when they carry something: what they know of pose and
    light is what moves them in mini-batches of one person. Each has a ratio of its own: in a ratio
    of their variances' sums the many that say little could go on knowing the pose.
-4. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
+4. What each of many units says too softly for its ratio, a linear map of them all can add up. So
+   they also pay for what such a map would say of a factor, whose own unit stands for its value.
+5. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
    do after some thousand steps. So intrinsic units pay for what others also say: for the squares
    of their correlations over people (as VICReg does, Bardes, Ponce and LeCun 2022).
 """
@@ -41,8 +43,9 @@ class Method:
 
     swap: shared units come from another image every so many steps.
     scalar: weight of the ratio of each scalar factor's unit, nats per image.
-    intrinsic: weight of those of the intrinsic units, their mean. start: the part of the steps
-        before it.
+    intrinsic: weight of those of the intrinsic units, their mean.
+    together: weight of what a linear map of the intrinsic units says, nats per image for a nat.
+    start: the part of the steps before these two.
     redundancy: weight of correlations among the intrinsic units, nats per image for each unit's
         sum of squares.
     """
@@ -52,6 +55,7 @@ class Method:
     swap: int = 2
     scalar: float = 500.0
     intrinsic: float = 200.0
+    together: float = 200.0
     start: float = 0.3
     redundancy: float = 5.0
 
@@ -72,6 +76,9 @@ class Method:
         penalty = self.scalar * ratios[:scalars].sum()
         if given.progress >= self.start:
             penalty = penalty + self.intrinsic * ratios[scalars:].mean()
+            if self.together:
+                said = said_together(posterior.mean, given.active)
+                penalty = penalty + self.together * said
         if self.redundancy:
             alike = redundancy(posterior.mean[..., scalars:], given.active[:, scalars:])
             penalty = penalty + self.redundancy * alike
@@ -96,6 +103,26 @@ def variance_ratios(
     floor = FLOOR * whole + 1e-12
     ratio = torch.log((wrong + floor) / (right + floor))
     return torch.where((count > 0) & (others > 0), 0.5 * ratio, 0.0)
+
+
+def said_together(
+    mean: Float[Tensor, "group sample code"], active: Bool[Tensor, "group code"]
+) -> Float[Tensor, ""]:
+    """What a linear map of the intrinsic units says of each scalar factor: nats, their sum.
+
+    In mini-batches of a factor all else is fixed, so the slopes of the intrinsic units along the
+    factor's own, over all of these mini-batches, are what people have in common. For independent
+    units with slopes s, in standard deviations of each, the map's signal to noise ratio is sum s^2,
+    and a Gaussian signal then says 0.5 log(1 + sum s^2). 0 for a factor that a step lacks.
+    """
+    scalars = len(LATENTS)
+    within = mean - mean.mean(1, keepdim=True)
+    variance = mean.flatten(0, 1).var(0, correction=0) + 1e-6
+    unit = torch.where(active[:, None, :scalars], within[..., :scalars], 0.0).detach()
+    slope = torch.einsum("gsf,gsc->fc", unit, within[..., scalars:])
+    slope = slope / (unit.square().sum((0, 1))[:, None] + 1e-6)
+    signal = slope.square() * variance[:scalars, None].detach() / variance[scalars:]
+    return 0.5 * torch.log1p(signal.sum(1)).sum()
 
 
 def redundancy(
