@@ -41,9 +41,10 @@ class Appearance:
     hair_colour, brow_colour (batch, 3): linear reflectance of hair and beard, brows and lashes.
     volume, sides, quiff: hair's thickness in mm on top, at the sides, added above the forehead.
     part: sideways position of the parting in mm; lift: extra volume at the crown, 0..1;
-    curl: 0 straight .. 1. fringe: mm by which hair hangs over the forehead.
+    curl: 0 straight .. 1. fringe: mm by which hair hangs over the forehead, beside the texture's.
     long: 1 for those with hair beyond the head itself, else 0; tip: height over the eyes at which
-    it ends, mm; lushness: its thickness, mm; wave, flare: mm; tied: 1 in a tail or a bun, 0 loose;
+    it ends, mm; lushness: its thickness, mm; wave, flare: mm; body, bulk: mm by which very full
+    hair stands out everywhere, and beside the ears; tied: 1 in a tail or a bun, 0 loose;
     bun: 1 or 0; tie_height: 0 low .. 1 high.
     hairline: mm by which the hairline is raised; recession: mm by which the temples recede.
     density: 0.4 shaven .. 2 so dense that no skin shines through; crown: 0 bald on top .. 1;
@@ -75,6 +76,8 @@ class Appearance:
     lushness: Tensor
     wave: Tensor
     flare: Tensor
+    body: Tensor
+    bulk: Tensor
     tied: Tensor
     bun: Tensor
     tie_height: Tensor
@@ -141,7 +144,7 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     keep = 1 - 0.85 * torch.maximum(bald, shaven)
     tied = long * (z["hair_style"] > 0.75)
     bun = tied * (z["hair_style"] > 1.25)
-    tip = -45.0 - 95.0 * torch.tanh(0.75 * length.clamp(min=0.0))
+    tip = -28.0 - 112.0 * torch.tanh(0.75 * length.clamp(min=0.0))
     # Under a sheet of hair, or pulled back, the scalp's own lies flat.
     flat = 1 - long
     under = 0.8 + 3.2 * tied
@@ -155,7 +158,7 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
     fringe = 34.0 * fringe
     if texture and texture.hair is not None:
         hair_colour = brow_colour = texture.hair.expand_as(hair_colour)
-        fringe = (texture.fringe + hairline).clamp(0.0, 45.0)
+        fringe = torch.zeros_like(fringe)
 
     receded = 5.0 * torch.nn.functional.softplus(z["recession"])
     bearded = smooth_step(male, 0.5, 0.9) * smooth_step(years, 17.0, 28.0)
@@ -178,6 +181,9 @@ def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = Non
         lushness=3.0 + 6.0 * lush + 5.0 * curl,
         wave=(0.4 + 3.2 * _softstep(z["hair_wave"]) ** 2 + 2.5 * curl),
         flare=6.0 * broad + 18.0 * curl,
+        # One head in fifty has much more hair than others.
+        body=12.0 * (z["hair_volume"] - 2.0).clamp(min=0.0),
+        bulk=14.0 * (z["hair_sides"] - 2.0).clamp(min=0.0),
         tied=tied,
         bun=bun,
         tie_height=_softstep(z["hair_lift"]),

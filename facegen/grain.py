@@ -12,6 +12,7 @@ from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curves import smooth_step
 from facegen.noise import noise
+from facegen.tresses import RESTING
 
 _LOCKS = ((6.5, 0.55), (2.4, 0.6), (1.1, 0.7), (0.5, 0.6), (0.22, 0.5))
 """Widths of what strands gather to, mm, and weights."""
@@ -56,9 +57,9 @@ def strands(
         whorl = _WHORL * (person.part / PART_MM) * along
         across = 85.0 * torch.atan2(x, z - CROWN[2]) + whorl
     on_sheet = combed[0] > 0.5
+    hung = combed[2] + (person.tip / RESTING - 1) * combed[2].clamp(max=0.0)
     across, along = (
-        torch.where(on_sheet, own, scalp)
-        for own, scalp in ((combed[1], across), (combed[2], along))
+        torch.where(on_sheet, own, scalp) for own, scalp in ((combed[1], across), (hung, along))
     )
     # Brows rise at the nose and lie down outwards; beards are short and wayward.
     brow = torch.sigmoid(2.0 * (anatomy.brow + 3.0))

@@ -138,10 +138,16 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     # A fringe is combed over from the parting; short hairs begin and end at uneven heights.
     uneven = (1.5 + 0.07 * person.fringe[:, None]) * (1 - person.long[:, None])
     slant = 1 - 0.5 * (person.part / PART_MM)[:, None] * torch.sin(anatomy.points[0] / 35.0)
+    fringe = person.fringe[:, None] * slant * smooth_step(anatomy.around, 62.0, 34.0)
+    if person.texture and person.texture.fringe is not None:
+        # What was seen hangs so far below the mean hairline, and ends in locks.
+        seen = person.texture.hanging(anatomy.points) * smooth_step(anatomy.around, 75.0, 50.0)
+        seen = seen * (1 + 0.08 * locks(anatomy, person)) + person.hairline[:, None]
+        fringe = fringe + seen.clamp(0.0, 48.0)
     above = (
         anatomy.scalp
         - person.hairline[:, None] * frontal
-        + person.fringe[:, None] * slant * smooth_step(anatomy.around, 62.0, 34.0)
+        + fringe
         + uneven * locks(anatomy, person) * frontal
         - 2.2 * recession * temple
         + 0.35 * recession * peak

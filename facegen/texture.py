@@ -32,13 +32,20 @@ class Texture:
     certain (height, width): 0..1; how far brows and lashes are in the tint and are not to be
         painted again.
     hair (3,): linear reflectance of the hair; None if none was seen.
-    fringe: mm by which it hangs below the mean head's hairline over the forehead.
+    fringe (width,): mm by which it hangs below the mean head's hairline, in each of the map's
+        columns; None if no hair was seen.
     """
 
     tint: Tensor
     certain: Tensor
     hair: Tensor | None = None
-    fringe: float = 0.0
+    fringe: Tensor | None = None
+
+    def hanging(self, points: Tensor) -> Tensor:
+        """The fringe, mm, above and below points (3, point): (point,)."""
+        if self.fringe is None:
+            return torch.zeros_like(points[0])
+        return _looked_up(self.fringe[None, None], points)[0]
 
     def tinted(self, painted: Tensor, points: Tensor, share: Tensor) -> Tensor:
         """Reflectance (batch, 3, point), as painted, made what was seen by a share (point,)."""

@@ -20,8 +20,13 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import COARSE, GUIDES, LOWEST, TOP, Grid, Outside, curtain, under
+from facegen.curves import smooth_step
 
 _NEIGHBOURS = 6
+
+RESTING = -120.0
+"""Height over the eyes, mm, at which hair ends whose strands are as long as Hairdresser.combed has
+them: those of other hair are as much longer or shorter below the eyes."""
 
 _SKULL = 0.45
 """The share of the way from root to tip, as styles count it, that lies on the skull."""
@@ -47,8 +52,8 @@ class Hairdresser:
     """The grid of one head model: its faces, and where they are for people.
 
     faces int32 (face, 3): indices from 0 on. strand (3, vertex): unit tangents from root to tip.
-    occlusion (vertex,): the share of the sky in view. combed (2, vertex): mm across and along the
-    strands.
+    occlusion (vertex,): the share of the sky in view. combed (2, vertex): mm across the
+    strands and, over the eyes, along them, of hair that ends at RESTING.
     """
 
     def __init__(self, mean: Tensor, body: Anatomy, grid: Grid = COARSE):
@@ -77,7 +82,7 @@ class Hairdresser:
         depth = [torch.from_numpy(under(points, shift)).float() for shift in (-1.0, 0.0, 1.0)]
         self._sheet = _quadratic(*depth)
         self._guides = torch.from_numpy(curtains[1][1] + raised).float()
-        resting = torch.cat([middle, self._fall(torch.tensor([-120.0]))[0]], dim=1)
+        resting = torch.cat([middle, self._fall(torch.tensor([RESTING]))[0]], dim=1)
         distance, near = cKDTree(points[skin]).query(
             (resting - torch.from_numpy(raised)).reshape(3, -1).T.numpy(), k=_NEIGHBOURS
         )
@@ -96,7 +101,7 @@ class Hairdresser:
         self.strand = torch.cat([along, along], dim=1)
         self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.75)])
         random = np.random.default_rng(7)
-        height = torch.cat([resting[1], resting[1]]).flatten()
+        height = torch.cat([resting[1], resting[1]]).flatten() - eye_height
         wide = torch.from_numpy(220.0 * column).float().repeat(2 * grid.rows)
         self.combed = torch.stack([wide, height])
         # The same locks on every grid.
@@ -179,8 +184,13 @@ class Hairdresser:
         turn = 2 * torch.pi * (base[:, 1] / 46.0) + 0.8 * self._locks(person, 2)
         wave = (person.wave[:, None, None] * torch.sin(turn)) * (fall + 0.3 * grown * (1 - fall))
         loose = 1.2 * self._locks(person, 0) * (0.4 + fall)
-        flare = 0.6 * person.flare[:, None, None] * (fall * (2.2 - 2.2 * fall))
-        return base + away * (thick + (wave + loose + flare) * rise)[:, None]
+        flare = 0.33 * person.flare[:, None, None] * torch.sin(torch.pi * fall) ** 2
+        # Very full hair is closed in front, and turns in below.
+        wide = smooth_step(base[:, 1] - self._eye_height, 95.0, 15.0)
+        full = person.body[:, None, None] * (0.55 + 0.45 * grown)
+        full = full + person.bulk[:, None, None] * wide
+        full = full * (7.0 * edge).clamp(0, 1) ** 0.5 * (1 - 0.8 * fall**2)
+        return base + away * (thick + (wave + loose + flare) * rise + full)[:, None]
 
     def _lining(self, sheet: Tensor) -> Tensor:
         """The inside of the sheet: nearer to the axis than the outside."""

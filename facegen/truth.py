@@ -89,10 +89,18 @@ class GroundTruth:
         with torch.no_grad():
             return self._tell(people, view)
 
-    def _tell(self, people: People, view: View) -> Truth:
+    @torch.no_grad()
+    def parts(self, people: People, view: View) -> Tensor:
+        """What pixels show (batch, height, width) alone, in a third of the time."""
+        vertices = self._renderer.pose(people.vertices, view.turn)
+        fragments, seen, painted = self._look(people, view, vertices)
+        return _parts(fragments.face_id >= 0, painted[..., 6], seen[..., 10:])
+
+    def _look(
+        self, people: People, view: View, vertices: Tensor
+    ) -> tuple[Fragments, Tensor, Tensor]:
+        """Fragments, and of each pixel normals to fields, and skin to cover as they are painted."""
         renderer, size = self._renderer, self._renderer.settings.size
-        samples = size * renderer.settings.samples_per_axis
-        vertices = renderer.pose(people.vertices, view.turn)
         batch = len(vertices)
         normals = view.turn @ people.normals
         covered, fields = people.covered[:, None], self._fields[None]
@@ -104,6 +112,13 @@ class GroundTruth:
         painted = seen[..., 3:10]
         if size >= FINE and people.appearance is not None:
             painted = self._painted(people, normals, view, screen, fragments)
+        return fragments, seen, painted
+
+    def _tell(self, people: People, view: View) -> Truth:
+        renderer, size = self._renderer, self._renderer.settings.size
+        samples = size * renderer.settings.samples_per_axis
+        vertices = renderer.pose(people.vertices, view.turn)
+        fragments, seen, painted = self._look(people, view, vertices)
         somebody = fragments.face_id >= 0
         mask = self._fragments(vertices, view, samples).face_id >= 0
         points = self.landmarks(people, view, size)

@@ -9,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from facegen.benchmark import one_thread
 from facegen.errors import UserError
 from facegen.fit import Picture, find_pupils
-from facegen.fit.hairdo import _information, with_hairdo
+from facegen.fit.evidence import HAIR, OTHER, SKIN, Evidence
+from facegen.fit.hairdo import with_hairdo
 from facegen.fit.objective import Objective, see_eyes
 from facegen.fit.scan import face_region
 from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
@@ -82,7 +84,8 @@ def test_the_hairdo_is_the_pictures(renderer, unknowns, people, style) -> None:
     picture, _, _ = seen(renderer, unknowns, true, background=0.3)
     photograph = Picture(picture @ torch.tensor(LUMA), None, picture)
     other = "loose" if style == "short" else "short"
-    found = with_hairdo(renderer, unknowns, unknowns.styled(fitted, other), photograph)
+    with one_thread():
+        found = with_hairdo(renderer, unknowns, unknowns.styled(fitted, other), photograph)
     _, worn, _ = seen(renderer, unknowns, found)
     _, truly, _ = seen(renderer, unknowns, true)
     assert worn.appearance is not None
@@ -93,10 +96,61 @@ def test_the_hairdo_is_the_pictures(renderer, unknowns, people, style) -> None:
         assert float(worn.appearance.tip) == pytest.approx(float(truly.appearance.tip), abs=15)
 
 
-def test_information_is_an_entropy_or_nothing() -> None:
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    assert _information(labels, labels) == pytest.approx(math.log(3))
-    assert _information(labels, torch.tensor([4, 4, 4, 7, 7, 7])) == pytest.approx(0.0, abs=1e-9)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_full_hair_is_found_on_either_side(renderer, unknowns, people, mirrored) -> None:
+    """Wide at the ears, hardly below them; a few pixels off the middle, from short hair on."""
+    true, fitted = people
+    lengths = [unknowns.groomed(true, {"hair_length": 0.1 * k}) for k in range(-40, 40)]
+    shortest = next(
+        vector for vector in lengths if unknowns.people(renderer, vector[None]).appearance.long > 0
+    )
+    worn = {"hair_volume": 3.2, "hair_sides": 3.4, "hair_part": -0.6, "fringe": 1.0}
+    vector = unknowns.groomed(shortest, worn)
+    start = unknowns.styled(fitted, "short")
+    column = [unknown.name for unknown in unknowns.scene].index("middle_x")
+    vector[column] = start[column] = 6.0
+    picture, _, _ = seen(renderer, unknowns, vector, background=0.7)
+    if mirrored:
+        picture, start[column] = picture.flip(1), -6.0
+    photograph = Picture(picture @ torch.tensor(LUMA), None, picture)
+    with one_thread():
+        found = with_hairdo(renderer, unknowns, start, photograph)
+    _, shown, _ = seen(renderer, unknowns, found)
+    looks = shown.appearance
+    assert float(looks.long) == 1
+    assert float(looks.tied) == 0
+    assert float(looks.tip) > -60
+    assert float(looks.body + looks.bulk) > 15
+
+
+def test_a_bald_head_is_found(renderer, unknowns, people) -> None:
+    bald, fitted = (
+        unknowns.groomed(vector, {"hair_length": -2.0, "baldness": 4.0}) for vector in people
+    )
+    picture, _, _ = seen(renderer, unknowns, bald, background=0.3)
+    photograph = Picture(picture @ torch.tensor(LUMA), None, picture)
+    with one_thread():
+        found = with_hairdo(renderer, unknowns, unknowns.styled(fitted, "loose"), photograph)
+    _, shown, _ = seen(renderer, unknowns, found)
+    assert float(shown.appearance.crown) < 0.1
+
+
+def test_evidence_knows_again_what_it_was_shown() -> None:
+    """Two colours, each shown in a corner: the right labels are certain, the wrong ones are not."""
+    size = 96
+    picture = torch.full((size, size, 3), 0.7)
+    picture[:, : size // 2] = torch.tensor([0.2, 0.15, 0.1])
+    evidence = Evidence(picture, torch.zeros(size, size, dtype=torch.bool))
+    examples = torch.zeros(3, size, size, dtype=torch.bool)
+    examples[HAIR, :24, :24] = True
+    examples[OTHER, -24:, -24:] = True
+    evidence.learn(examples)
+    right = torch.full((size, size), OTHER)
+    right[:, : size // 2] = HAIR
+    # Each has half the picture: what is known says a factor of two, but for what may be odd.
+    assert evidence.of(right) == pytest.approx(math.log(2), abs=0.2)
+    assert evidence.of(torch.full_like(right, SKIN)) == 0.0, "nothing was shown of it"
+    assert evidence.of(HAIR - right) < -1.0
 
 
 @pytest.fixture

@@ -31,6 +31,10 @@ _MOUTH = 24
 _HIDDEN = 32
 """Points of the map: how near to what is seen the model's brows are not painted."""
 
+_FRONT, _BROWS, _LOCK = 45.0, 24.0, 15
+"""Degrees to each side within which a fringe is measured, and mm above the eyes; points of the map
+over which it is averaged."""
+
 _HAIRY = 0.2
 """The part of the forehead and what is above it that must be hair for its colour to be told."""
 
@@ -159,13 +163,19 @@ def _colour(skin: Tensor, seen: Unrolled, hair: Tensor) -> Tensor | None:
     return skin[:, found].median(dim=1).values
 
 
-def _fringe(seen: Unrolled, hair: Tensor) -> float:
-    """How far hair hangs below the mean head's hairline, mm, 0 if not."""
-    scalp = seen.anatomy.scalp
-    middle = (seen.anatomy.around < 32) & (hair > 0.5) & (scalp < 0)
-    if not middle.any():
-        return 0.0
-    return -float(scalp[middle].quantile(0.25))
+def _fringe(seen: Unrolled, hair: Tensor) -> Tensor:
+    """How far hair hangs below the mean head's hairline, mm, in each column (width,)."""
+    a = seen.anatomy
+    bare = seen.there & (a.scalp < 0) & (a.points[1] > _BROWS) & (a.around < _FRONT)
+    bare = bare & (seen.sight > 0.5)
+    columns = bare.any(dim=0).nonzero()[:, 0]
+    if len(columns) == 0:
+        return torch.zeros(bare.shape[1])
+    reach = torch.where(bare & (hair > 0.5), -a.scalp, 0.0).amax(dim=0)
+    reach = averaged(reach[None, None], bare.any(dim=0)[None].float(), _LOCK)[0, 0]
+    # At the sides, where other hair hides it, it goes on as it ended.
+    every = torch.arange(len(reach)).clamp(int(columns.min()), int(columns.max()))
+    return reach[every]
 
 
 def _trust(seen: Unrolled, tint: Tensor, core: Tensor, plain: Tensor, hair: Tensor) -> Tensor:

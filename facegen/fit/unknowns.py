@@ -132,6 +132,11 @@ class Unknowns:
             vector[appearance + APPEARANCE.index(name)] = IDENTITY_SIGMA * value
         return vector
 
+    def look(self, vector: Tensor, name: str) -> float:
+        """A coefficient of the appearance in a vector (unknown,), standard deviations."""
+        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
+        return float(vector[appearance + APPEARANCE.index(name)]) / IDENTITY_SIGMA
+
     def resting(self, start: Tensor) -> Tensor:
         """The prior's mean (unknown,) of fits that keep the hairstyle and mouth they start with."""
         rest = self.rest.clone()
