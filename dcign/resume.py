@@ -66,6 +66,8 @@ def load_optimisers(network: nn.Module, optimisers: list[Optimizer], saved: Tens
             name, moment = key.rsplit("/", 1)
             parameter = named[name]
             if id(parameter) in theirs:
-                # The same order of memory as the parameter's, which fused updates rely on.
-                beside = torch.empty_like(parameter) if value.shape == parameter.shape else value
+                # On the parameter's device and in its order of memory: fused updates rely on both,
+                # and not for moments alone but for Adam's count of steps, too.
+                like = parameter if value.shape == parameter.shape else value
+                beside = torch.empty_like(like, device=parameter.device)
                 optimiser.state[parameter][moment] = beside.copy_(value)

@@ -30,13 +30,16 @@ def write_atomic(path: Path, data: bytes) -> None:
         reason = f"{error.strerror} while writing {len(data):,} bytes"
         raise OSError(error.errno, reason, str(path)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        # What a disk that has become read-only says of it would take the place of our own words.
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def check_target(path: Path, ending: str = "") -> None:
     """Make sure, before the long part, that a file can be written to path; makes its folder.
 
-    Raises UserError where something else than a file is there, or another ending is asked for.
+    Raises UserError where something else than a file is there, or another ending is asked for;
+    OSError where the folder cannot be made or written to.
     """
     if ending and path.suffix.lower() != ending:
         raise UserError(f"{path}: written as {ending}; choose a name that ends so")
@@ -47,11 +50,24 @@ def check_target(path: Path, ending: str = "") -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, unless it is there; raises UserError where something else is in its way."""
+    """Make a folder, unless it is there, and make sure that files can be made in it.
+
+    Raises UserError where something else is in its way; OSError, with the folder as its filename,
+    where nothing can be written to it.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise UserError(f"{error.filename}: not a folder; choose another place") from error
+    # Permissions alone do not tell: the whole disk may be read-only.
+    probe = path / f".probe.{os.getpid()}{PARTIAL}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{error.strerror} (nothing can be written)", str(path)
+        ) from error
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -115,8 +115,13 @@ def _generator(seed: int, split: str, name: str, index: int) -> "np.random.Gener
 def set_up(view: "View", labels: "Tensor", names: Sequence[str]) -> "View":
     """A view with scene variables set: labels (batch, name), in their units.
 
-    Raises UserError for an unknown name.
+    Raises UserError for an unknown name, and unless there is a column for each.
     """
+    if labels.shape[1:] != (len(names),):
+        raise UserError(
+            f"labels of shape {tuple(labels.shape)}: they must have a column for each of "
+            f"{', '.join(names)}, {len(names)} in all"
+        )
     columns = dict(zip(names, labels.unbind(1), strict=True))
     for latent in (*LATENTS, *OPTIONAL):
         if latent.name in columns:

@@ -153,7 +153,8 @@ class Renderer:
     def view(self, labels: Tensor, names: Sequence[str] = LABELS) -> View:
         """The views of scene variables: labels (batch, name), in the units of facegen.latents.
 
-        What is not named rests as the settings have it. Raises UserError for an unknown name.
+        What is not named rests as the settings have it. Raises UserError for an unknown name, and
+        unless there is a column for each.
         """
         settings, ones = self.settings, torch.ones_like(labels[:, 0])
         elevation = settings.lights.elevation

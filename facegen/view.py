@@ -53,7 +53,7 @@ class View:
             light_elevation=light_elevation * ones,
             distance=camera.distance * ones,
             half_height=camera.half_height * ones,
-            middle=torch.zeros_like(ones)[:, None].expand(-1, 2),
+            middle=torch.stack([camera.middle_x * ones, camera.middle_y * ones], dim=1),
             background=background * ones,
         )
 

@@ -12,6 +12,7 @@ from trainings import TINY, same, state, train, training
 from dcign.config import PRESETS
 from dcign.models.network import Network
 from dcign.optimisers import SIZE, Muon, make_optimisers, orthogonal
+from dcign.resume import load_optimisers, optimiser_tensors
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 400), (256, 64), (1, 32)])
@@ -85,3 +86,20 @@ def test_a_resumed_training_equals_one_that_was_never_stopped(
         states.append(state(work))
     assert same(*states)
     assert any("momentum" in name for name in states[0])
+
+
+def test_saved_state_goes_where_its_parameter_is(synthetic_dataset: Path, tmp_path: Path) -> None:
+    """All of it, as a GPU's fused Adam demands: `meta` stands for any device but the CPU."""
+    work = training(tmp_path / "run", synthetic_dataset)
+    list(islice(work, 2))
+    saved = optimiser_tensors(work.network, work.optimisers)
+    with torch.device("meta"):
+        elsewhere = Network(TINY.network)
+    adam = torch.optim.Adam(elsewhere.parameters())
+    load_optimisers(elsewhere, [adam], saved)
+    found = optimiser_tensors(elsewhere, [adam])
+    assert {name: value.shape for name, value in found.items()} == {
+        name: value.shape for name, value in saved.items()
+    }
+    assert {value.device.type for value in found.values()} == {"meta"}
+    assert any(name.endswith("/step") for name in found)

@@ -19,12 +19,13 @@ import dcign.study as study_module
 from dcign import methods, variants
 from dcign.board import trim
 from dcign.checkpoint import Run, load_run
-from dcign.comparison import markdown, table
+from dcign.comparison import at, markdown, measured, table
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, Report, evaluate
 from dcign.plot import draw_curves
 from dcign.study import Study
 from facegen.errors import UserError
+from facegen.latents import LATENTS
 from facegen.shards import Dataset
 
 # ---- what is compared ----------------------------------------------------------------------------
@@ -120,6 +121,20 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
     assert shown.startswith(f"{np.mean(np.abs(found)):.3f}")
     longer = replace(job, config=replace(job.config, steps=13))
     assert longer.figures() is None
+
+
+def test_others_know_what_either_probe_finds(report: Report) -> None:
+    """Trees see no linear trace that is spread over all units, a line sees no curve."""
+    paths = [path for title, path, _ in measured() if title.startswith("R")]
+    assert len(paths) == len(LATENTS)
+    tree = json.loads(json.dumps(report.to_json()))
+    for probe, wanted in (
+        ({"ridge": 0.4, "trees": -0.1}, 0.4),
+        ({"ridge": 0.0, "trees": 0.7}, 0.7),
+    ):
+        for factor in tree["factors"]:
+            factor["leak_sampled"] = probe
+        assert [at(tree, path) for path in paths] == [wanted] * len(paths)
 
 
 def plain(dataset: Path, folder: Path) -> Study:

@@ -13,7 +13,7 @@ import pytest
 from fakes import digests, make_dataset, make_groups, make_header
 
 from facegen.errors import UserError
-from facegen.files import PARTIAL, locked, write_atomic
+from facegen.files import PARTIAL, check_target, locked, make_folder, write_atomic
 from facegen.layout import max_bytes, pack
 from facegen.manifest import Manifest, Slot
 from facegen.shards import Dataset, Groups, Verification
@@ -167,6 +167,30 @@ def test_an_atomic_write_that_fails_keeps_the_old_file(
     assert list(digests(tmp_path)) == ["file"]
     assert path.read_bytes() == b"old"
     assert not list(tmp_path.glob(f"*{PARTIAL}"))
+
+
+def test_a_disk_that_becomes_read_only_is_named_by_the_file_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by the temporary file, which can then not be removed either."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system", "hidden")
+
+    for name in ("os.fsync", "pathlib.Path.unlink"):
+        monkeypatch.setattr(name, read_only)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        write_atomic(tmp_path / "file", b"new")
+    assert caught.value.filename == str(tmp_path / "file")
+
+
+def test_a_folder_that_takes_no_files_is_found_out_at_once(tmp_path: Path) -> None:
+    check_target(tmp_path / "new" / "sheet.png")
+    assert not list((tmp_path / "new").iterdir())
+    for check, target in ((check_target, "/proc/self/sheet.png"), (make_folder, "/proc/self")):
+        with pytest.raises(OSError, match="nothing can be written") as caught:
+            check(Path(target))
+        assert caught.value.filename == "/proc/self"
 
 
 def test_a_folder_has_one_writer(tmp_path: Path) -> None:

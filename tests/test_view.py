@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from facegen.geometry import Camera, rotation
+from facegen.errors import UserError
+from facegen.geometry import Camera, project, rotation
+from facegen.latents import LABELS, set_up
 from facegen.turning import turned
 from facegen.view import View
 
@@ -47,6 +49,21 @@ def test_pictures_drawn_together(person, angles, lights, expected) -> None:
         assert [who.start] * len(rows) == [person[r] for r in rows] or list(
             range(who.start, who.stop)
         ) == [person[r] for r in rows]
+
+
+def test_a_view_rests_where_the_settings_camera_looks() -> None:
+    """The middle of the picture is the point that the camera names, in pixels, too."""
+    camera = Camera(middle_x=12.0, middle_y=-7.0)
+    view = View.at_rest(torch.ones(3), camera, 20.0, 1.0)
+    assert view.middle.tolist() == [[12.0, -7.0]] * 3
+    point = torch.tensor([12.0, -7.0, 0.0]).reshape(1, 3, 1)
+    torch.testing.assert_close(project(point, view.camera, 150)[:, 0, :2], torch.full((3, 2), 75.0))
+
+
+def test_labels_have_a_column_for_each_name() -> None:
+    view = View.at_rest(torch.ones(2), Camera(), 20.0, 1.0)
+    with pytest.raises(UserError, match=r"\(2, 2\): .* each of azimuth, elevation, light_azimuth"):
+        set_up(view, torch.zeros(2, 2), LABELS)
 
 
 def test_turned_together_or_alone_the_same_bits() -> None:
