@@ -33,6 +33,13 @@ def test_noise_has_derivatives() -> None:
     assert gradcheck(lambda at: noise(at, 3), at)
 
 
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_noise_is_the_same_bits_with_and_without_derivatives(axes, dtype) -> None:
+    at = places(axes, 1000).to(dtype)
+    assert torch.equal(noise(at, 5), noise(at.clone().requires_grad_(), 5))
+
+
 def test_pores_fade_before_samples_are_too_coarse_for_them() -> None:
     points = places(3, 2000)
     spread = [float(pores(points, spacing).std()) for spacing in (0.1, 0.3, 0.6, 4.0)]

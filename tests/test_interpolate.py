@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from facegen.raster import Fragments, composite, interpolate, mix, rasterize, resolve
+from facegen.raster import (
+    Fragments,
+    composite,
+    interpolate,
+    interpolate_seen,
+    mix,
+    rasterize,
+    resolve,
+)
 from facegen.subjects import sphere
 
 WIDTH, HEIGHT = 18, 14
@@ -250,3 +258,28 @@ def test_mix_is_sharp_between_the_layers() -> None:
     share = torch.tensor([-1.0, 0.0, 0.25, 1.0, 3.0])
     layered = torch.stack([torch.zeros(5), torch.ones(5), share], dim=-1)
     assert mix(layered)[:, 0].tolist() == [0.0, 0.0, 0.25, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_that_see_a_face_are_those_of_the_picture(dtype) -> None:
+    screen, faces = ball(1, dtype=dtype)
+    attributes = random_like(1, screen.shape[1], 5, dtype=dtype)
+    inputs = attributes.requires_grad_(), screen.requires_grad_()
+    fragments = seen(screen, faces)
+    covered = fragments.face_id >= 0
+    assert int(covered.sum()) > 64 and not covered.all()
+    picture = interpolate(*inputs, faces, fragments)[covered].T
+    planes = interpolate_seen(*inputs, faces, fragments)
+    assert torch.equal(planes, picture)
+    weights = random_like(*planes.shape, dtype=dtype)
+    by_planes, by_picture = (
+        torch.autograd.grad((values * weights).sum(), inputs) for values in (planes, picture)
+    )
+    assert all(map(torch.equal, by_planes, by_picture))
+
+
+def test_where_nothing_is_seen_there_are_no_samples() -> None:
+    screen, faces = ball(1)
+    nothing = torch.full((1, HEIGHT, WIDTH), -1, dtype=torch.int32)
+    fragments = Fragments(nothing, torch.full(nothing.shape, torch.inf))
+    assert interpolate_seen(screen, screen, faces, fragments).shape == (3, 0)

@@ -2,7 +2,7 @@
 
 from facegen.raster.composite import composite, mix
 from facegen.raster.contract import Fragments, backend_names, rasterize
-from facegen.raster.interpolate import interpolate
+from facegen.raster.interpolate import interpolate, interpolate_seen
 from facegen.raster.resolve import resolve
 from facegen.raster.sight import Sight, in_sight
 from facegen.raster.silhouette import follow_silhouettes
@@ -17,6 +17,7 @@ __all__ = [
     "follow_silhouettes",
     "in_sight",
     "interpolate",
+    "interpolate_seen",
     "mix",
     "rasterize",
     "resolve",

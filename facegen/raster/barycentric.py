@@ -21,6 +21,10 @@ _LEAST = 1e-20
 """The least E, in squared samples: a face that has no area before it is rounded shows the mean."""
 
 
+_AT_ONCE = 64
+"""Samples whose channels stay in the nearest cache."""
+
+
 @parallel_kernel
 def forward(
     screen: Floats, attributes: Floats, faces: Indices, face_id: Ids, image: Floats
@@ -102,6 +106,34 @@ def _forward_image(
                 image[row, column, k] = (
                     wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
                 )
+
+
+@kernel
+def forward_seen(
+    screen: Floats, attributes: Floats, faces: Indices, face_id: Ids, planes: Floats
+) -> None:
+    """Fill planes (channel, sample) with what the samples of one picture see that see a face."""
+    number, channels, start, many = screen.dtype.type, len(planes), 0, 0
+    # Some samples at a time: their channels lie side by side, as those of vertices do.
+    some = np.empty((_AT_ONCE, channels), dtype=planes.dtype)
+    for row in range(face_id.shape[0]):
+        for column in range(face_id.shape[1]):
+            if face_id[row, column] >= 0:
+                face = np.uint32(face_id[row, column])
+                a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+                x, y = number(column) + number(0.5), number(row) + number(0.5)
+                wa, wb, wc, _ = _coordinates(screen, a, b, c, x, y)
+                for k in range(channels):
+                    some[many, k] = (
+                        wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
+                    )
+                many += 1
+            is_last = start + many == planes.shape[1]
+            if many == _AT_ONCE or (is_last and many > 0):
+                for k in range(channels):
+                    for n in range(many):
+                        planes[k, start + n] = some[n, k]
+                start, many = start + many, 0
 
 
 @kernel

@@ -30,6 +30,21 @@ def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, fragments: Fr
     return image
 
 
+def interpolate_seen(
+    attributes: Tensor, screen: Tensor, faces: Tensor, fragments: Fragments
+) -> Tensor:
+    """The same of one picture's samples that see a face: planes (channel, sample), row by row."""
+    assert len(screen) == 1, "one picture"
+    _check(attributes, screen, fragments.face_id)
+    if screen.device.type != "cpu":
+        seen = fragments.face_id >= 0
+        return interpolate(attributes, screen, faces, fragments)[seen].T.contiguous()
+    planes: Tensor = _InterpolateSeen.apply(  # type: ignore[no-untyped-call]
+        attributes, screen, faces, fragments.face_id
+    )
+    return planes
+
+
 class _Interpolate(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -45,29 +60,59 @@ class _Interpolate(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_image: Tensor) -> tuple[Tensor | None, ...]:
-        attributes, screen, faces, face_id = ctx.saved_tensors
-        to_attributes, to_screen = ctx.needs_input_grad[:2]
-        batch, (vertices, channels) = len(screen), attributes.shape[1:]
-        # Every image adds to an array of its own, so that no two threads write to one place.
-        by_attributes = attributes.new_zeros((batch, vertices if to_attributes else 0, channels))
-        by_screen = screen.new_zeros((batch, vertices if to_screen else 0, 3))
-        barycentric.backward(
-            _array(screen),
-            _array(attributes),
+        return _gradients(ctx, by_image)
+
+
+class _InterpolateSeen(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(attributes, screen, faces, face_id)
+        planes = attributes.new_empty((attributes.shape[2], int((face_id >= 0).sum())))
+        barycentric.forward_seen(
+            _array(screen[0]),
+            _array(attributes[0]),
             _indices(faces),
-            _array(face_id),
-            _array(by_image),
-            by_attributes.numpy(),
-            by_screen.numpy(),
+            _array(face_id[0]),
+            planes.numpy(),
         )
-        if len(attributes) < batch:
-            by_attributes = by_attributes.sum(0, keepdim=True)
-        return (
-            by_attributes if to_attributes else None,
-            by_screen if to_screen else None,
-            None,
-            None,
-        )
+        return planes
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_planes: Tensor) -> tuple[Tensor | None, ...]:
+        face_id = ctx.saved_tensors[3]
+        by_image = by_planes.new_zeros((*face_id.shape, len(by_planes)))
+        by_image[face_id >= 0] = by_planes.T
+        return _gradients(ctx, by_image)
+
+
+def _gradients(ctx: Any, by_image: Tensor) -> tuple[Tensor | None, ...]:
+    """By attributes and screen, where they are needed; None for faces and face_id."""
+    attributes, screen, faces, face_id = ctx.saved_tensors
+    to_attributes, to_screen = ctx.needs_input_grad[:2]
+    batch, (vertices, channels) = len(screen), attributes.shape[1:]
+    # Every image adds to an array of its own, so that no two threads write to one place.
+    by_attributes = attributes.new_zeros((batch, vertices if to_attributes else 0, channels))
+    by_screen = screen.new_zeros((batch, vertices if to_screen else 0, 3))
+    barycentric.backward(
+        _array(screen),
+        _array(attributes),
+        _indices(faces),
+        _array(face_id),
+        _array(by_image),
+        by_attributes.numpy(),
+        by_screen.numpy(),
+    )
+    if len(attributes) < batch:
+        by_attributes = by_attributes.sum(0, keepdim=True)
+    return (
+        by_attributes if to_attributes else None,
+        by_screen if to_screen else None,
+        None,
+        None,
+    )
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
