@@ -126,6 +126,8 @@ class Renderer:
         vertices = self._eyes.seated(vertices + displace(self._body, appearance))
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
+            forward = self._mouth.forward(expression)
+            vertices = torch.stack([*vertices[:, :2].unbind(1), vertices[:, 2] + forward], dim=1)
             appearance = replace(appearance, teeth=self._mouth.lit(expression))
         own = self._own_albedo
         # A photographer opens the lens for dark skin, though not all the way.

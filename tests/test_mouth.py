@@ -1,4 +1,4 @@
-"""Teeth are dark behind shut lips, and lit when they part."""
+"""Teeth are dark and far behind shut lips, and lit and close to them when they part."""
 
 import pytest
 import torch
@@ -26,3 +26,18 @@ def test_teeth_show_where_lips_part(
     # Skin is as bright as ever.
     skin = renderer.people(person, moved).skin[0, :, : len(teeth)][:, ~teeth]
     assert torch.equal(skin, renderer.people(person).skin[0, :, : len(teeth)][:, ~teeth])
+
+
+def test_lips_that_part_lie_on_teeth_and_shut_ones_before_them(head: MorphableModel) -> None:
+    renderer = Renderer(head)
+    weights = torch.zeros(2, len(head.expression_names))
+    weights[1, head.expression_names.index("mouthUpperUp")] = 1.0
+    x, _, z = renderer.people(torch.zeros(2, head.identity_size), weights).vertices.unbind(1)
+    count = len(head.mean)
+    teeth, lips = (
+        (torch.from_numpy(head.fields[name]) > 0.5) & (x[0, :count].abs() < 6.0)
+        for name in ("teeth", "lips")
+    )
+    shut, parted = (float(row[:count][lips].amin() - row[:count][teeth].amax()) for row in z)
+    assert shut > 6.0, "mm"
+    assert 1.0 < parted < 5.0
