@@ -36,24 +36,35 @@ class Settings:
     """What a run is made from; config.json.
 
     data_path: the data set's folder, data_fingerprint: its content's (facegen.shards.Dataset).
+    continued_from: the numbers of steps that it was trained with before config.steps, the oldest
+        first. The learning rate's decay and the divergence's weight went by them.
     """
 
     config: TrainConfig
     data_path: str
     data_fingerprint: str
+    continued_from: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "config": self.config.to_json(),
             "data_path": self.data_path,
             "data_fingerprint": self.data_fingerprint,
+            "continued_from": list(self.continued_from),
         }
 
     @classmethod
     def from_json(cls, tree: dict[str, Any]) -> "Settings":
         """The inverse of to_json; raises KeyError, TypeError or UserError on anything else."""
         config = TrainConfig.from_json(tree["config"])
-        return cls(config, str(tree["data_path"]), str(tree["data_fingerprint"]))
+        before = tuple(int(steps) for steps in tree.get("continued_from", ()))
+        return cls(config, str(tree["data_path"]), str(tree["data_fingerprint"]), before)
+
+    def continuing(self, before: "Settings") -> "Settings":
+        """These, for training on from weights that `before` made."""
+        steps = before.config.steps
+        changed = (steps,) if steps != self.config.steps else ()
+        return replace(self, continued_from=before.continued_from + changed)
 
     def same_run(self, other: "Settings") -> bool:
         """Whether both make the same weights, apart from how long they train."""
@@ -79,7 +90,7 @@ class Run:
     """A trained network, as evaluation and sweeps take it.
 
     network: on the CPU, in evaluation mode, frozen. step: updates that made it.
-    data_path, data_fingerprint: the data set it was trained on.
+    data_path, data_fingerprint: the data set it was trained on. continued_from: see Settings.
     """
 
     network: Network
@@ -88,6 +99,7 @@ class Run:
     path: Path
     data_path: str
     data_fingerprint: str
+    continued_from: tuple[int, ...] = ()
 
 
 def load_run(path: str | Path) -> Run:
@@ -112,7 +124,15 @@ def load_run(path: str | Path) -> Run:
     network.load_state_dict(found.weights)
     network.eval().requires_grad_(False)
     kept = found.settings
-    return Run(network, kept.config, found.step, folder, settings.data_path, kept.data_fingerprint)
+    return Run(
+        network=network,
+        config=kept.config,
+        step=found.step,
+        path=folder,
+        data_path=settings.data_path,
+        data_fingerprint=kept.data_fingerprint,
+        continued_from=kept.continued_from,
+    )
 
 
 def load_settings(folder: Path) -> Settings | None:

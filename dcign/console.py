@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from facegen.console import print_table, progress_bar, say
+from facegen.files import make_folder
 
 if TYPE_CHECKING:
     from dcign.comparison import Figures
@@ -61,6 +62,7 @@ def run_study(
     dataset = open_data(data or default_folder(), size)
     study = Study(variants, seeds, dataset, out, choose_device(device))
     study.check()
+    make_folder(out)
     figures = []
     for number, job in enumerate(study.jobs, start=1):
         title = f"{job.folder.name}, {number} of {len(study.jobs)}"
@@ -81,6 +83,7 @@ def _train_job(study: "Study", job: "Job", title: str) -> "Figures":
     if work.stop.signal is not None:
         say(f"stopped; {job.folder} at step {work.step:,} is saved, the same command goes on")
         sys.exit(128 + work.stop.signal)
+    say(f"judging {title}")
     return study.judge(job)
 
 

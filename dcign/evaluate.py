@@ -1,5 +1,6 @@
 """How well a trained network has told azimuth, elevation, light and identity apart."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,6 +33,13 @@ PROTOCOL = (
 EVERY = 4
 """One image in so many has its reconstruction scored."""
 
+Note = Callable[[str], None]
+"""Is told what is about to be done."""
+
+
+def silent(note: str) -> None:
+    """Say nothing."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -48,6 +56,7 @@ class Report:
     """The evaluation of a run on a data set's test split.
 
     method, supervision: how it was trained, and what it was told (dcign.methods).
+    continued_from: the numbers of steps it was trained with before; see Settings.
     named_units: whether it knew which unit is whose; otherwise units were assigned to factors by
         mutual information, in its favour.
     data_fingerprint, trained_on: fingerprints of the data set used here, and in training.
@@ -60,6 +69,7 @@ class Report:
 
     run: str
     step: int
+    continued_from: tuple[int, ...]
     method: str
     supervision: str
     named_units: bool
@@ -145,17 +155,33 @@ class Sights:
         return cls(first, also(extras.ceiling), also(extras.baseline))
 
 
-def judge(sights: Sights, extras: Extras) -> Report:
-    """The report on runs that have seen a data set."""
+def judge(sights: Sights, extras: Extras, note: Note = silent) -> Report:
+    """The report on runs that have seen a data set; each stage that takes its time is noted."""
     seen, run, dataset = sights.run, sights.run.run, sights.run.dataset
-    others = {"ceiling": sights.ceiling, "baseline": sights.baseline}
-    skipped = []
-    if extras.studio is None:
+    note("reading the factors from their units, and from the others")
+    factors = factor_reports(seen.train, seen.test, seen.units)
+    trace = identity_in_units(seen.train, seen.test, seen.units)
+    if extras.studio:
+        note("rendering a crowd, and each of it as another stands")
+    redrawing, recognised, skipped = [], {}, []
+    for task in tasks(seen, extras.studio):
+        note(f"redrawing pictures: {task.name}")
+        redrawing.append(redraw(seen, task, extras.distance, sights.ceiling, sights.baseline))
+    if extras.studio:
+        note("telling people apart")
+        others = {"ceiling": sights.ceiling, "baseline": sights.baseline}
+        recognised = recognition(seen, extras.studio, others)
+    else:
         skipped.append(f"swaps between people and who is who: {extras.no_studio}")
+    scores = None
+    if extras.scores:
+        note("scores: MIG, DCI and the like")
+        scores = score(seen.train, seen.test)
     method = run.config.method
     return Report(
         run=str(run.path),
         step=run.step,
+        continued_from=run.continued_from,
         method=run.config.to_json()["method"]["name"],
         supervision=method.supervision,
         named_units=method.named,
@@ -165,16 +191,13 @@ def judge(sights: Sights, extras: Extras) -> Report:
         protocol=PROTOCOL,
         test_images=len(seen.test.mean),
         train_images=len(seen.train.mean),
-        factors=factor_reports(seen.train, seen.test, seen.units),
+        factors=factors,
         effects=effects(seen.test, seen.units),
         steadiness=steadiness(seen.test, seen.units),
-        identity_in_units=identity_in_units(seen.train, seen.test, seen.units),
-        redrawing=tuple(
-            redraw(seen, task, extras.distance, sights.ceiling, sights.baseline)
-            for task in tasks(seen, extras.studio)
-        ),
-        recognition=recognition(seen, extras.studio, others) if extras.studio else {},
-        scores=score(seen.train, seen.test) if extras.scores else None,
+        identity_in_units=trace,
+        redrawing=tuple(redrawing),
+        recognition=recognised,
+        scores=scores,
         reconstruction=_picture(seen.test, "mean"),
         reconstruction_sampled=_picture(seen.test, "sampled"),
         skipped=tuple(skipped),

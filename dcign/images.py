@@ -1,7 +1,9 @@
 """Images at the size that a network reads, kept once they have been made."""
 
+import contextlib
 import functools
 import os
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +14,10 @@ from torch import Tensor
 from facegen.minibatches import MiniBatches
 
 MEMORY_SHARE = 0.25
-"""The part of the machine's memory that reduced images may take."""
+"""The part of the memory at hand that reduced images may take."""
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def network_input(
@@ -50,6 +55,26 @@ def area_weights(source: int, target: int) -> NDArray[np.float32]:
     return weights
 
 
+def memory() -> int:
+    """Bytes of the machine, or of the container or job that we are in, if it was given less.
+
+    That is memory.max of our control group (version 2) and of those around it.
+    """
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    own = ""
+    with contextlib.suppress(OSError):
+        lines = OWN_GROUP.read_text().splitlines()
+        own = next((line[len("0::/") :] for line in lines if line.startswith("0::/")), "")
+    place = CONTROL_GROUPS / own
+    for folder in (place, *place.parents):
+        # It reads "max" where there is no limit, and is missing in the machine's own group.
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int((folder / "memory.max").read_text()))
+        if folder == CONTROL_GROUPS:
+            break
+    return min(found)
+
+
 class Reduced:
     """The training images of a data set at a smaller size, each read and averaged once.
 
@@ -64,9 +89,8 @@ class Reduced:
         self.dataset = dataset
         self.size = size
         shape = (dataset.group_count("train"), dataset.group_size, size, size)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         costly = size < dataset.size or dataset.slow
-        keep = costly and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory
+        keep = costly and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory()
         self._kept = np.empty(shape, np.uint8) if keep else None
         self._labels = np.empty((*shape[:2], len(dataset.labels)), np.float32)
         self._known = np.zeros(shape[:2], bool)

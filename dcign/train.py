@@ -1,7 +1,9 @@
 """The one training loop: an iterable over its steps that can be stopped, killed and gone on with.
 
-A run is a function of its configuration and its data set: initial weights, draws and noise come
-from streams keyed by (seed, step), so on a CPU a resumed run equals one that was never stopped.
+A run is a function of its configuration, its data set and the numbers of steps that it was trained
+with before (Settings.continued_from): initial weights, draws and noise come from streams keyed by
+(seed, step), so on a CPU a resumed run equals one that was never stopped. One that is continued
+with more steps is not what as many from the start would make: its rates have fallen once already.
 """
 
 import contextlib
@@ -106,6 +108,7 @@ class Training:
         self.optimisers = make_optimisers(self.network, config)
         self.step = self._saved = found.step if found else 0
         if found:
+            self.settings = self.settings.continuing(found.settings)
             self.network.load_state_dict(found.weights)
             load_optimisers(self.network, self.optimisers, found.optimiser)
 

@@ -12,7 +12,7 @@ NARROW = (64, 32, 24, 12)
 
 
 def peers(
-    names: list[str], steps: int | None, kl_weights: Sequence[float] = (1.0,)
+    names: list[str], steps: int, kl_weights: Sequence[float] = (1.0,)
 ) -> dict[str, TrainConfig]:
     """Methods by name, in all else equal: network, schedule, images seen are those of `best`.
 
@@ -28,7 +28,7 @@ def peers(
                 base,
                 preset=name,
                 method=methods.make(name),
-                steps=steps or base.steps,
+                steps=steps,
                 kl_start=weight * base.kl_start,
                 kl_weight=weight * base.kl_weight,
             )

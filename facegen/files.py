@@ -63,7 +63,7 @@ def make_folder(path: Path) -> None:
     probe = path / f".probe.{os.getpid()}{PARTIAL}"
     try:
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise OSError(
             error.errno, f"{error.strerror} (nothing can be written)", str(path)

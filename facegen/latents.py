@@ -30,6 +30,8 @@ class Latent:
     name: its column in a shard's labels.
     factor: the factor of variation it belongs to; one factor varies within a mini-batch.
     unit, low, high: it is drawn uniformly from [low, high], given in that unit.
+    rest: its value in data sets that do not draw it, and in a view where nobody sets it; as
+        facegen.render.RenderSettings have it unless told otherwise.
     positive: what the viewer sees when the value grows.
     act: the view that a value of it (batch,) makes of another; where several act, they do so in the
         order of this table.
@@ -40,21 +42,28 @@ class Latent:
     unit: str
     low: float
     high: float
+    rest: float
     positive: str
     act: Callable[["View", "Tensor"], "View"]
+
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """The least and the greatest value that may be asked for."""
+        # A turn has no end; a lens of no length, or one within the head, sees nothing.
+        return (-180.0, 180.0) if self.unit == "degree" else (self.low, self.high)
 
 
 LATENTS: tuple[Latent, ...] = (
     Latent(
-        "azimuth", "azimuth", "degree", -86.0, 86.0, "the nose moves to the right",
+        "azimuth", "azimuth", "degree", -86.0, 86.0, 0.0, "the nose moves to the right",
         lambda view, value: view.turned("y", value),
     ),
     Latent(
-        "elevation", "elevation", "degree", -23.0, 23.0, "the head is seen from below",
+        "elevation", "elevation", "degree", -23.0, 23.0, 0.0, "the head is seen from below",
         lambda view, value: view.turned("x", -value),
     ),
     Latent(
-        "light_azimuth", "light", "degree", -80.0, 80.0, "the light comes from the right",
+        "light_azimuth", "light", "degree", -80.0, 80.0, 0.0, "the light comes from the right",
         lambda view, value: replace(view, light_azimuth=value),
     ),
 )  # fmt: skip
@@ -62,25 +71,30 @@ LATENTS: tuple[Latent, ...] = (
 
 OPTIONAL: tuple[Latent, ...] = (
     Latent(
-        "roll", "roll", "degree", -30.0, 30.0, "the head leans to the left",
+        "roll", "roll", "degree", -30.0, 30.0, 0.0, "the head leans to the left",
         lambda view, value: view.turned("z", value),
     ),
     Latent(
-        "light_elevation", "light_elevation", "degree", -20.0, 70.0, "the light comes from above",
+        "light_elevation", "light_elevation", "degree", -20.0, 70.0, 18.0,
+        "the light comes from above",
         lambda view, value: replace(view, light_elevation=value),
     ),
     Latent(
-        "focal_length", "focal_length", "mm", 35.0, 200.0, "the camera steps back and zooms in",
+        "focal_length", "focal_length", "mm", 35.0, 200.0, 95.65,
+        "the camera steps back and zooms in",
         # Of a camera whose picture is FILM_HEIGHT high: the head stays as large.
         lambda view, value: replace(view, distance=value * 2 * view.half_height / FILM_HEIGHT),
     ),
     Latent(
-        "background", "background", "gray", 0.0, 1.0, "the background gets lighter",
+        "background", "background", "gray", 0.0, 1.0, 1.0, "the background gets lighter",
         lambda view, value: replace(view, background=value),
     ),
 )  # fmt: skip
 """Drawn by the data sets that ask for them; they rest at facegen.render.RenderSettings otherwise.
 To add a scene variable, add a row."""
+
+PORTRAIT = {"azimuth": 18.0, "light_azimuth": 30.0}
+"""Scene variables of a three-quarter portrait; the others rest."""
 
 FILM_HEIGHT = 24.0
 """Height of a 35 mm camera's picture, mm, by which focal lengths are understood."""

@@ -15,14 +15,13 @@ from PIL import Image
 from facegen.errors import UserError
 from facegen.geometry import Camera
 from facegen.harmonics import exposed, of_panorama
-from facegen.latents import EXPRESSION, LATENTS, OPTIONAL, draw_identity
+from facegen.latents import EXPRESSION, LATENTS, OPTIONAL, PORTRAIT, draw_identity
 from facegen.morphable import MorphableModel, load
 from facegen.own_albedo import linear
 from facegen.pictures import read_colours
 from facegen.render import Renderer, RenderSettings
 from facegen.shading import Lights
 from facegen.shards import Dataset
-from facegen.sweep import PORTRAIT
 from facegen.truth import GroundTruth, Truth
 
 _SPLIT = "portrait"
@@ -189,8 +188,7 @@ def new_scene(
     table = {latent.name: latent for latent in (*LATENTS, *OPTIONAL)}
     for name, value in values.items():
         latent = table[name]
-        # A turn has no end; a lens of no length, or one within the head, sees nothing.
-        low, high = (-180.0, 180.0) if latent.unit == "degree" else (latent.low, latent.high)
+        low, high = latent.allowed
         if not low <= value <= high:
             raise UserError(f"{name} must lie in {low:g} .. {high:g} {latent.unit}, not {value:g}")
     weights = np.zeros((1, len(model.expression_names)), np.float32)

@@ -9,6 +9,7 @@ from facegen.errors import UserError
 from facegen.latents import (
     EXPRESSION,
     IDENTITY,
+    PORTRAIT,
     draw_expression,
     draw_identity,
     with_unit,
@@ -17,9 +18,6 @@ from facegen.scene import Variables, latents_of
 
 _SPLIT = "sweep"
 """Its people are in no data set: neither of the splits has this name."""
-
-PORTRAIT = {"azimuth": 18.0, "light_azimuth": 30.0}
-"""Scene variables of a three-quarter portrait; the others rest, at 0 or as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,9 @@ def sweep(factor: str, frames: int, variables: Variables, seed: int = 0) -> Swee
         raise UserError(f"a sweep needs at least 2 frames, not {frames}")
     if factor == EXPRESSION and not variables.expression_size:
         raise UserError("this face model has no expressions; take another --face-model")
-    labels = np.tile([PORTRAIT.get(x.name, 0.0) for x in latents], (frames, 1)).astype(np.float32)
+    labels = np.tile([PORTRAIT.get(x.name, x.rest) for x in latents], (frames, 1)).astype(
+        np.float32
+    )
     size, signed = variables.expression_size, variables.expression_signed
     one, other = (draw_identity(variables.identity_size, seed, _SPLIT, index) for index in (0, 1))
     values = np.linspace(0.0, 1.0, frames, dtype=np.float32)

@@ -48,6 +48,12 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage:" in result.output
 
 
+def test_render_says_what_scene_variables_may_be_and_are() -> None:
+    text = " ".join(run("render", "--help").output.split())
+    assert "In degree, -180 to 180; positive: the nose moves to the right. [default: 18]" in text
+    assert "In mm, 35 to 200; positive: the camera steps back and zooms in. [default: 95.7]" in text
+
+
 def test_info_says_what_is_there(synthetic_dataset: Path) -> None:
     output = run("info", synthetic_dataset).output
     for text in ("16x16", "240 images", "3 azimuth", "-86 to 86 degree", "the nose", "seed 0"):
@@ -130,6 +136,12 @@ def test_a_bad_face_model_is_one_line(tmp_path: Path, model: str) -> None:
 def test_an_impossible_folder_is_one_line(synthetic_dataset: Path, out: str) -> None:
     line = assert_one_line(run("preview", synthetic_dataset, "--out", f"{out}/sheet.png"))
     assert out in line
+
+
+def test_a_folder_that_takes_no_files_is_told_before_anything_is_read() -> None:
+    line = assert_one_line(run("fit", "missing.png", "--rendered", "--out", "/proc/self"))
+    assert "/proc/self: " in line
+    assert "nothing can be written" in line
 
 
 @pytest.mark.parametrize("what", ["folder", "link", "file/sheet.png"])

@@ -222,3 +222,25 @@ def test_averaged_white_is_white_and_not_more(size: int) -> None:
     averaged = network_input(white, 64)
     assert float(averaged.max()) <= 1.0
     assert float(averaged.min()) > 0.99999
+
+
+def test_memory_is_what_our_control_group_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own limit or that of one around it; "max" is none; outside of any, the machine's."""
+    monkeypatch.setattr(images, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(images, "OWN_GROUP", tmp_path / "own")
+    machine = images.memory()
+    assert machine > 1e8
+    (tmp_path / "own").write_text("4:memory:/other\n0::/job/step\n")
+    (tmp_path / "job" / "step").mkdir(parents=True)
+    (tmp_path / "job" / "step" / "memory.max").write_text("max\n")
+    assert images.memory() == machine
+    (tmp_path / "job" / "memory.max").write_text("1000\n")
+    assert images.memory() == 1000
+    (tmp_path / "job" / "step" / "memory.max").write_text("500\n")
+    assert images.memory() == 500
+    # A container sees its own group as the topmost, whatever it is called outside.
+    (tmp_path / "memory.max").write_text("300\n")
+    (tmp_path / "own").write_text("0::/elsewhere/entirely\n")
+    assert images.memory() == 300

@@ -129,6 +129,8 @@ def test_evaluate_prints_the_original_beside_and_writes_json(here):
     for text in ("Spearman", "azimuth", "the original's", "160 test images", "repeat"):
         assert text in " ".join(result.stdout.split())
     assert json.loads((here / "out/report.json").read_text())["factors"][2]["factor"] == "light"
+    assert "redrawing pictures: light\n" in result.stderr
+    assert "redrawing pictures" not in result.stdout
 
 
 def test_evaluate_complains_in_one_line(here):

@@ -27,7 +27,12 @@ def judged(tmp_path_factory, blobs):
         scores=False, studio=Studio(FakeRenderer(SIZE).images, IDENTITY_SIZE), baseline=run
     )
     sights = Sights.of(run, blobs, extras, untracked)
-    return judge(sights, extras), sights, extras.studio
+    notes: list[str] = []
+    report = judge(sights, extras, notes.append)
+    # All of the long stages, each before it begins.
+    found = ("reading", "rendering", *["redrawing"] * 4, "telling")
+    assert [note.split()[0] for note in notes] == list(found)
+    return report, sights, extras.studio
 
 
 def test_a_page_needs_nothing_else(judged):
@@ -36,7 +41,11 @@ def test_a_page_needs_nothing_else(judged):
     assert [figure.name for figure in drawn] == [
         "sweeps", "swaps", "entangled", "scatter", "cosines"
     ]  # fmt: skip
-    html = page(dataclasses.replace(report, run="runs/<b>", skipped=("a & b",)), drawn)
+    marked = dataclasses.replace(
+        report, run="runs/<b>", continued_from=(3, 5000), skipped=("a & b",)
+    )
+    html = page(marked, drawn)
+    assert "step 7, continued from a training of 3 and 5,000" in html
     assert "<b>" not in html
     assert "a &amp; b" in html
     assert not re.search(r"https?:|<script|<link|@import|url\(", html)

@@ -213,6 +213,18 @@ def test_the_commands(
     assert len(judged) == 3
 
 
+def test_a_study_finds_out_first_that_it_cannot_be_written(
+    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variants, "peers", lambda *_: {"vae": tiny("vae")})
+    (tmp_path / "file").write_text("mine")
+    options = ["compare", "--data", str(synthetic_dataset), "--out", str(tmp_path / "file")]
+    result = CliRunner().invoke(cli.cli, options)
+    assert result.exit_code == 2, result.output
+    assert f"{tmp_path / 'file'}: not a folder" in result.stderr.splitlines()[-1]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("names", ["vae,magic", "", "vae,"])
 def test_unknown_methods_are_one_line(names: str) -> None:
     result = CliRunner().invoke(cli.cli, ["compare", "--methods", names])

@@ -23,7 +23,7 @@ import cli
 import dcign.train as train_module
 from dcign import sources
 from dcign.calibration import dataset_of
-from dcign.checkpoint import load_run
+from dcign.checkpoint import load_run, sealed
 from dcign.methods import dcign, released
 from dcign.optimisers import Optimiser
 from dcign.sources import open_data
@@ -136,6 +136,36 @@ def test_a_finished_run_ends_at_once_and_more_steps_go_on(
     assert [record.step for record in more] == [13, 14, 15]
     assert load_run(tmp_path / "run").config.steps == 15
     assert train(tmp_path / "run", synthetic_dataset) == []
+
+
+def test_a_continued_run_says_so(synthetic_dataset: Path, tmp_path: Path) -> None:
+    """Rates go by the number of steps, so the same one reached in stretches is another run."""
+    run = tmp_path / "run"
+    train(run, synthetic_dataset, steps=3)
+    assert load_run(run).continued_from == ()
+    # Stopped and resumed it is no other; with more steps it is, and stays so.
+    for stop, steps, before in ((1, 6, (3,)), (None, 6, (3,)), (None, 8, (3, 6))):
+        train(run, synthetic_dataset, stop, steps=steps)
+        assert load_run(run).continued_from == before
+        assert json.loads((run / "config.json").read_text())["continued_from"] == list(before)
+    whole = training(tmp_path / "whole", synthetic_dataset, steps=8)
+    list(whole)
+    assert not same(state(training(run, synthetic_dataset, steps=8)), state(whole))
+
+
+def test_a_run_from_before_continuations_were_kept_goes_on(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(run, synthetic_dataset, steps=3)
+    for path in (run / "config.json", *run.glob("step-*.json")):
+        tree = json.loads(path.read_text())
+        sealed_by = tree.pop("sha256", None)
+        del (tree if sealed_by is None else tree["settings"])["continued_from"]
+        path.write_text(json.dumps(tree) if sealed_by is None else sealed(tree))
+    assert load_run(run).continued_from == ()
+    train(run, synthetic_dataset, steps=5)
+    assert load_run(run).continued_from == (3,)
 
 
 def test_training_without_a_disk(

@@ -6,7 +6,8 @@ import torch
 
 from facegen.errors import UserError
 from facegen.geometry import Camera, project, rotation
-from facegen.latents import LABELS, set_up
+from facegen.latents import LABELS, LATENTS, OPTIONAL, set_up
+from facegen.settings import RenderSettings
 from facegen.turning import turned
 from facegen.view import View
 
@@ -58,6 +59,18 @@ def test_a_view_rests_where_the_settings_camera_looks() -> None:
     assert view.middle.tolist() == [[12.0, -7.0]] * 3
     point = torch.tensor([12.0, -7.0, 0.0]).reshape(1, 3, 1)
     torch.testing.assert_close(project(point, view.camera, 150)[:, 0, :2], torch.full((3, 2), 75.0))
+
+
+def test_the_table_says_where_scene_variables_rest() -> None:
+    """Set to what it says, all of them leave a view as the default settings have it."""
+    settings = RenderSettings()
+    one, lights = torch.ones(1), settings.lights
+    rest = View.at_rest(one, settings.camera, lights.elevation, settings.background)
+    table = (*LATENTS, *OPTIONAL)
+    values = torch.tensor([[latent.rest for latent in table]])
+    view = set_up(rest, values, [latent.name for latent in table])
+    for name in ("turn", "light_azimuth", "light_elevation", "distance", "background"):
+        torch.testing.assert_close(getattr(view, name), getattr(rest, name), rtol=1e-4, atol=0.0)
 
 
 def test_labels_have_a_column_for_each_name() -> None:

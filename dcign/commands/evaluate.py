@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dcign.console import RUNS, find
-from facegen.console import FACE_MODEL, PATH, print_table, track
+from facegen.console import FACE_MODEL, PATH, print_table, say, track
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 
@@ -54,7 +54,7 @@ def command(
     from dcign.evaluation.figures import figures
     from dcign.evaluation.page import page, png
     from dcign.evaluation.studio import Studio
-    from dcign.evaluation.tables import tables
+    from dcign.evaluation.tables import steps, tables
     from dcign.perceptual import perceptual as learned
     from dcign.sources import open_data
 
@@ -85,8 +85,8 @@ def command(
     sights = Sights.of(found, dataset, extras, track)
     if perceptual:
         extras = replace(extras, distance=learned(dataset, size, RUNS, track))
-    report = judge(sights, extras)
-    click.echo(f"{report.run} at step {report.step:,} on {report.data}")
+    report = judge(sights, extras, say)
+    click.echo(f"{report.run} at {steps(report)} on {report.data}")
     told = "" if report.named_units else "; units assigned to factors by mutual information"
     click.echo(f"method {report.method}, told {report.supervision}{told}")
     for title, table in tables(report).items():
@@ -102,6 +102,7 @@ def command(
         write_atomic(target, (json.dumps(report.to_json(), indent=1) + "\n").encode())
         click.echo(f"{target}: written")
     if html:
+        say("drawing the figures")
         drawn = figures(report, sights, studio)
         for figure in drawn:
             write_atomic(html.parent / f"{html.stem}-{figure.name}.png", png(figure))

@@ -21,7 +21,8 @@ PRESETS = ("paper", "released", "small", "best")
 """Those of dcign.config, whose import would load torch."""
 
 _MEASURED_STEPS = 10
-"""Steps of a training that tell how long it will take."""
+"""Steps of a training that tell how long it will take at most: later ones find their images in
+memory."""
 
 
 @click.command("train")
@@ -94,12 +95,12 @@ def _train(work: "Training") -> None:
             terms = f"above floor {record.reconstruction:.0f} + kl {record.kl:.1f} nats"
             text = f"{terms}, {record.psnr:.1f} dB"
             progress.update(bar, completed=record.step, description=text)
-            # The first step is slow; the next ones tell how long it takes.
+            # The first step is slow, and the next ones read images that none has read before.
             if done == 0:
                 timed = time.monotonic()
             elif done == _MEASURED_STEPS:
                 seconds = round((left - done) * (time.monotonic() - timed) / done)
-                note = f"it will take about {datetime.timedelta(seconds=seconds)} h"
+                note = f"it will take at most about {datetime.timedelta(seconds=seconds)}"
                 progress.console.print(note, markup=False)
     if work.stop.signal is not None:
         say(f"stopped; step {work.step:,} is saved, the same command goes on")

@@ -72,7 +72,7 @@ def sweeps(seen: Seen, studio: Studio) -> Figure:
 
 
 def swaps(seen: Seen, studio: Studio) -> Figure:
-    """Trap 26: who one is and how one is seen, from different people."""
+    """Who one is and how one is seen, from two people: what a unit relative to the person fails."""
     (task,) = [task for task in tasks(seen, studio) if len(task.factors) == len(LATENTS)]
     some = {name: getattr(task, name)[:SWAPS] for name in ("source", "target", "donor")}
     few = Task(task.name, task.factors, **some, start=task.start, values=task.values)

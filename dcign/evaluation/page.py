@@ -6,7 +6,7 @@ from html import escape
 
 from dcign.evaluate import Report
 from dcign.evaluation.figures import Figure
-from dcign.evaluation.tables import Table, tables
+from dcign.evaluation.tables import Table, steps, tables
 from facegen.pictures import png_bytes
 
 STYLE = """
@@ -49,7 +49,7 @@ def page(report: Report, pictures: list[Figure]) -> str:
     parts = [
         f"<h1>{escape(report.run)}</h1>",
         f'<p class="run">Method {escape(report.method)}, told {escape(report.supervision)}{units}; '
-        f"step {report.step:,}. {report.test_images:,} test images of {escape(report.data)} "
+        f"{steps(report)}. {report.test_images:,} test images of {escape(report.data)} "
         f"({report.data_fingerprint}), read-outs fitted on {report.train_images:,} training images."
         "</p>",
         _section(first, main),

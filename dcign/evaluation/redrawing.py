@@ -38,7 +38,7 @@ class Redrawing:
     told: to the unit's median among training images of the wanted value.
     shown: to its value in an image of another person who has the wanted value.
     own: to its value in the true picture itself; where this is much better than shown, the unit is
-        relative to the person (trap 26).
+        relative to the person: its value means one pose of this and another of that one.
     copy: the picture left as it was. oracle: the truth itself encoded and decoded, which nothing
     that this decoder draws is expected to surpass. ceiling: told, by a supervised run.
     direction: by a plain VAE, whose code is moved along the direction fitted to the factor.
@@ -138,7 +138,8 @@ def moved(seen: Seen, task: Task) -> NDArray[np.float32]:
     """The pictures with the code moved along the factors' directions, from their true values.
 
     The direction is the least-squares slope of all units on the factors: what a code without named
-    units deserves to be judged by, rather than by one unit (trap 29).
+    units deserves to be judged by. One of its units moved alone, as in the paper's figure 5, would
+    make it look worse than it is.
     """
     truth = seen.train.labels - seen.train.labels.mean(0)
     slopes, *_ = np.linalg.lstsq(truth, seen.train.mean - seen.train.mean.mean(0), rcond=None)

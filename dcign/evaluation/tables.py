@@ -35,6 +35,12 @@ def tables(report: Report) -> dict[str, Table]:
     return {title: table for title, table in found.items() if len(table) > 1}
 
 
+def steps(report: Report) -> str:
+    """How far the run was trained, and with how many steps in mind before."""
+    before = " and ".join(f"{number:,}" for number in report.continued_from)
+    return f"step {report.step:,}" + (f", continued from a training of {before}" if before else "")
+
+
 def factor_table(report: Report) -> Table:
     """The report on factors; the original beside ours."""
     factors, steady = report.factors, report.steadiness

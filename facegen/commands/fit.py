@@ -52,11 +52,11 @@ def command(
     written = {out / f"{image.stem}{end}" for end in (".png", ".gif", "-views.png", ".json")}
     if image.resolve() in {path.resolve() for path in written}:
         raise UserError(f"--out {out}: would overwrite {image}; choose another folder")
+    make_folder(out)
     if not (rendered or eyes):
         eyes = find_pupils(image)
         click.echo(f"pupils at {' '.join(f'{value:.1f}' for value in eyes)}")
     picture = read_picture(image, eyes)
-    make_folder(out)
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():
         fitter = Fitter(load(face_model), rendered)

@@ -22,6 +22,7 @@ from facegen.console import (
     progress_bar,
     say,
 )
+from facegen.files import make_folder
 from facegen.presets import COMPRESSIONS, PRESETS, folder
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def command(
     click.echo(f"face model: {work.header.face_model}, {work.header.licence}")
     if work.missing():
         work.check_room()
+        if not dry_run:
+            make_folder(work.out)
         room, seconds = work.bytes_needed() / 1e6, round(work.seconds_needed())
-        click.echo(f"to render: {room:,.0f} MB, in about {datetime.timedelta(seconds=seconds)} h")
+        click.echo(f"to render: {room:,.0f} MB, in about {datetime.timedelta(seconds=seconds)}")
     else:
         click.echo("all shards are there; checking them")
     if not dry_run:

@@ -9,7 +9,7 @@ import click
 from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
-from facegen.latents import LATENTS, OPTIONAL
+from facegen.latents import LATENTS, OPTIONAL, PORTRAIT
 
 if TYPE_CHECKING:
     from facegen.rerender import Scene
@@ -23,7 +23,11 @@ def scene_variables(command: Command) -> Command:
     """An option for every row of the table of scene variables."""
     for latent in reversed((*LATENTS, *OPTIONAL)):
         flag = "--" + latent.name.replace("_", "-")
-        text = f"In {latent.unit}; positive: {latent.positive}."
+        low, high = latent.allowed
+        text = (
+            f"In {latent.unit}, {low:g} to {high:g}; positive: {latent.positive}.  "
+            f"[default: {PORTRAIT.get(latent.name, latent.rest):.3g}]"
+        )
         command = click.option(flag, latent.name, type=float, help=text)(command)
     return command
 
@@ -34,7 +38,11 @@ def scene_variables(command: Command) -> Command:
 @click.option("--index", type=click.IntRange(min=0), help="Which image of the split, from 0.")
 @click.option("--seed", type=SEED, help="Without --from: which person.  [default: 0]")
 @scene_variables
-@click.option("--expression", type=WEIGHTS, help="As jawOpen=0.8,mouthSmile_L=1; see face-model.")
+@click.option(
+    "--expression",
+    type=WEIGHTS,
+    help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them.",
+)
 @click.option("--environment", type=PATH, help="Panorama that lights a new face instead.")
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
 @click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
@@ -57,6 +65,9 @@ def command(
     With --truth, OUT.npz holds the truth about the picture and OUT-truth.png shows it.
     """
     check_target(out, ".png")
+    if truth:
+        for path in _beside(out):
+            check_target(path)
     described = {name: value for name, value in given.items() if value is not None}
     if source is not None:
         if described:
@@ -72,6 +83,11 @@ def command(
             )
         scene = _new(described, size or NEW_SIZE, face_model)
     _write(scene, colour, truth, out)
+
+
+def _beside(out: Path) -> tuple[Path, Path]:
+    """Where the truth about a picture goes: as numbers, and as pictures."""
+    return out.with_suffix(".npz"), out.with_name(f"{out.stem}-truth.png")
 
 
 def _stored(
@@ -114,7 +130,7 @@ def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
             )
     if truth:
         found = scene.truth()
-        kept, shown = out.with_suffix(".npz"), out.with_name(f"{out.stem}-truth.png")
+        kept, shown = _beside(out)
         write_atomic(kept, npz_bytes(arrays(found)))
         write_atomic(shown, png_bytes(draw(picture, found)))
         click.echo(f"{kept}, {shown}: written")

@@ -34,7 +34,10 @@ def read(path: Path) -> MorphableModel:
     Raises UserError for what is missing, broken or of no format known.
     """
     if not path.exists():
-        raise UserError(f"{path}: no such face model; run `make model`")
+        raise UserError(
+            f"{path}: no such face model; run from the repository's root, where `make model` puts "
+            "the default head, or name one with --face-model PATH"
+        )
     if not (path.is_file() or path.is_dir()):
         # A device could be read for ever.
         raise UserError(f"{path}: neither a file nor a folder; {_REMEDY}")
