@@ -5,6 +5,7 @@ the nose). Fields are evaluated at the vertices, once per model; a person's own 
 and shift them, so painting a person is a few dozen vector operations.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,13 +103,6 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
     points = mean - [0.0, (eyes[0][1] + eyes[1][1]) / 2, 0.0]
     x, y, z = points.T
     around = np.degrees(np.arctan2(np.abs(x), z + 12.0))
-    # No hair grows on eyes, nor behind the lips.
-    bald = is_eye | (fields["inside_mouth"] > 0.5)
-    mouth_y = float(y[fields["lips"] > 0.5].mean())
-    brow, brow_along, brow_rise = facial_hair.brow(x, y, z)
-    lips = fields["lips"]
-    beard = facial_hair.beard(around, y, z, mouth_y, lips, fields["neckline"])
-    moustache = facial_hair.moustache(x, y, z, mouth_y, lips)
     outward = normals.double().numpy().T
     teeth = fields.get("teeth", np.zeros(len(mean)))
     rim = np.full(len(mean), np.inf)
@@ -116,48 +110,22 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         centre = sphere_centre(actual[eye])
         gap = np.linalg.norm(actual - centre, axis=1) - np.linalg.norm(actual[eye][0] - centre)
         rim = np.where(~is_eye & (z > 45) & (gap < rim), gap, rim)
-    eye_x, eye_z = np.abs(eyes[0][0]), eyes[0][2]
-    from_eye = np.hypot(np.abs(x) - eye_x, y)
-    front = _ramp(z, 20.0, 60.0)
-    upper = _ramp(y, -2.0, 2.0)
     arrays = {
+        **facial_hair.grown(points, around, fields),
+        **_about_eyes(points, eyes[0], rim, fields),
+        **_coloured(points, outward, fields),
         "points": points.T,
         "normals": outward.T,
         "strand": _strands(points, outward).T,
         "is_skin": ~is_eye,
         "eye_angle": eye_angle,
-        "scalp": np.where(bald, -99.0, facial_hair.scalp(around, y)),
         "around": around,
         "ear": fields["ears"],
-        "brow": np.where(is_eye, -99.0, brow),
-        "brow_along": brow_along,
-        "brow_rise": brow_rise,
-        "beard": np.where(bald, -99.0, beard),
-        "moustache": np.where(bald, -99.0, moustache),
-        "lash": np.where(
-            is_eye, 0.0, np.maximum(upper * _ramp(rim, 3.6, 2.0), 0.25 * _ramp(rim, 1.7, 1.0))
-        ),
-        # The upper lid folds where the ball below it ends.
-        "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
         "lips": fields["lips"],
         "mouth": fields["inside_mouth"] * (1 - fields["lips"]),
         "teeth": teeth,
-        "nostril": _bump(np.hypot((np.abs(x) - 8.0) / 1.3, y + 42.0), 3.6)
-        * _ramp(z, 76.0, 82.0)
-        * _ramp(outward[:, 1], -0.15, -0.5),
-        "blush": np.clip(
-            0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * front
-            + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)
-            + 0.8 * fields["ears"],
-            0.0,
-            1.0,
-        ),
-        "hollow": _bump(np.hypot(np.abs(x) - (eye_x - 3), (y + 13.0) / 0.55), 17.0)
-        * _ramp(z, eye_z - 30, eye_z - 10)
-        * _ramp(from_eye, 8.0, 13.0),
         # A plane that leans forwards, as a collar round the root of the neck does.
         "cloth": np.where(is_eye, -99.0, -124.0 - 0.25 * z - y),
-        "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
         "strands": np.zeros(len(mean)),
         "locks": np.concatenate([_waves(_combed(points), 16.0), _waves(points, 14.0)]),
         # Whoever hangs it there, knows.
@@ -172,6 +140,51 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
             for name, array in arrays.items()
         }
     )
+
+
+def _about_eyes(
+    points: NDArray[np.float64],
+    eye: NDArray[np.float64],
+    rim: NDArray[np.float64],
+    fields: Mapping[str, NDArray[np.float64]],
+) -> dict[str, NDArray[np.float64]]:
+    """Lashes and lids, hollows below and furrows beside; rim (vertex,): mm from the nearer ball."""
+    x, y, z = points.T
+    is_eye = fields["eye_angle"] >= 0
+    eye_x, eye_z = np.abs(eye[0]), eye[2]
+    from_eye = np.hypot(np.abs(x) - eye_x, y)
+    upper = _ramp(y, -2.0, 2.0)
+    lash = np.maximum(upper * _ramp(rim, 3.6, 2.0), 0.25 * _ramp(rim, 1.7, 1.0))
+    return {
+        "lash": np.where(is_eye, 0.0, lash),
+        # The upper lid folds where the ball below it ends.
+        "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
+        "hollow": _bump(np.hypot(np.abs(x) - (eye_x - 3), (y + 13.0) / 0.55), 17.0)
+        * _ramp(z, eye_z - 30, eye_z - 10)
+        * _ramp(from_eye, 8.0, 13.0),
+        "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
+    }
+
+
+def _coloured(
+    points: NDArray[np.float64],
+    outward: NDArray[np.float64],
+    fields: Mapping[str, NDArray[np.float64]],
+) -> dict[str, NDArray[np.float64]]:
+    """The dark of the nose, and where blood shows."""
+    x, y, z = points.T
+    return {
+        "nostril": _bump(np.hypot((np.abs(x) - 8.0) / 1.3, y + 42.0), 3.6)
+        * _ramp(z, 76.0, 82.0)
+        * _ramp(outward[:, 1], -0.15, -0.5),
+        "blush": np.clip(
+            0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * _ramp(z, 20.0, 60.0)
+            + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)
+            + 0.8 * fields["ears"],
+            0.0,
+            1.0,
+        ),
+    }
 
 
 def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:

@@ -3,6 +3,8 @@
 x, y, z (vertex,): mm on the mean head, origin between the eyes.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -26,6 +28,32 @@ _BROW = (
     (39.0, 20.6, 2.1),
     (47.0, 16.0, 0.9),
 )
+
+
+def grown(
+    points: NDArray[np.float64],
+    around: NDArray[np.float64],
+    fields: Mapping[str, NDArray[np.float64]],
+) -> dict[str, NDArray[np.float64]]:
+    """All of them by the name that facegen.anatomy.Anatomy has for each.
+
+    points (vertex, 3); around (vertex,): degrees; fields (vertex,): of the face model.
+    """
+    x, y, z = points.T
+    lips, is_eye = fields["lips"], fields["eye_angle"] >= 0
+    # No hair grows on eyes, nor behind the lips.
+    bald = is_eye | (fields["inside_mouth"] > 0.5)
+    mouth_y = float(y[lips > 0.5].mean())
+    inside, along, rise = brow(x, y, z)
+    bearded = beard(around, y, z, mouth_y, lips, fields["neckline"])
+    return {
+        "scalp": np.where(bald, -99.0, scalp(around, y)),
+        "brow": np.where(is_eye, -99.0, inside),
+        "brow_along": along,
+        "brow_rise": rise,
+        "beard": np.where(bald, -99.0, bearded),
+        "moustache": np.where(bald, -99.0, moustache(x, y, z, mouth_y, lips)),
+    }
 
 
 def scalp(around: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
