@@ -208,10 +208,14 @@ def test_a_photographs_face_is_found_by_its_eyes(head, image, tmp_path) -> None:
     picture = read_picture(
         tmp_path / "busy.png", (float(x[0]), float(y[0]), float(x[1]), float(y[1]))
     )
-    *_, fit = fitter.fit(picture, 30)
+    *_, before, fit = fitter.fit(picture, 30)
     found = fitter.unknowns.scalars(fit.vector)
     assert found["azimuth"] == pytest.approx(TRUTH[0], abs=12.0)
     assert found["elevation"] == pytest.approx(TRUTH[1], abs=12.0)
+    # What is said to be left is what the hairdo leaves that was put on in the end.
+    assert not torch.equal(fit.vector, before.vector)
+    assert fit.error != before.error
+    assert fit.error == pytest.approx(fitter.objective(picture).error(fit.vector))
 
 
 def test_the_benchmarks_figures_are_medians() -> None:

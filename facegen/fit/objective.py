@@ -154,6 +154,13 @@ class Objective:
         view = self.unknowns.view(renderer, vector[None], self._background)
         return shows(renderer, people, view, surface)[0]
 
+    @torch.no_grad()
+    def error(self, vector: Tensor) -> float:
+        """The root mean square of what a vector (unknown,) leaves where pictures count, 0..1."""
+        self.focus(vector)
+        squares = float((self.residuals(vector[None]) ** 2).sum())
+        return float((squares / self.pixels) ** 0.5)
+
     def slope(self, vector: Tensor) -> tuple[float, Tensor]:
         """The sum of squared residuals at a vector (unknown,), and its gradient."""
         vector = vector.detach().requires_grad_()

@@ -94,7 +94,7 @@ class Fitter:
             if path[-1].error < self._lost:
                 break
         yield from path
-        vector, error = path[-1].vector, path[-1].error
+        vector = path[-1].vector
         for stage in others:
             objective = self.objective(picture, stage.size)
             if stage.measure:
@@ -105,10 +105,11 @@ class Fitter:
             if stage.measure:
                 curvature = objective.curvature(vector)
             for fit in self._descend(objective, vector, stage, curvature):
-                vector, error = fit.vector, fit.error
+                vector = fit.vector
                 yield fit
         if not self.rendered:
-            yield Fit(with_hairdo(self._renderers[SIZE], self.unknowns, vector, picture), error)
+            groomed = with_hairdo(self._renderers[SIZE], self.unknowns, vector, picture)
+            yield Fit(groomed, objective.error(groomed))
 
     def starts(self, picture: Picture) -> list[Tensor]:
         """Vectors (unknown,) to start from, the likeliest first."""
