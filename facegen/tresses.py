@@ -32,6 +32,10 @@ _SKULL = 0.45
 """The share of the way from root to tip, as styles count it, that lies on the skull."""
 
 
+_BENDS = 2
+"""How often strands' directions are averaged with those further down, on the coarse grid."""
+
+
 class Tresses(NamedTuple):
     """What Hairdresser.dress makes of people; (batch, 3, vertex) and (batch, vertex).
 
@@ -97,6 +101,9 @@ class Hairdresser:
         count = grid.rows * grid.columns
         self.faces = torch.from_numpy(np.concatenate([outer, outer[:, ::-1] + count])).int()
         along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
+        # Where the way bends from the skull downwards, light would find an edge.
+        for _ in range(round(_BENDS * (grid.rows / COARSE.rows) ** 2)):
+            along[:, :-1] = (along[:, :-1] + along[:, 1:]) / 2
         along = torch.nn.functional.normalize(along, dim=0).flatten(1)
         self.strand = torch.cat([along, along], dim=1)
         self.occlusion = torch.cat([torch.full((count,), 0.85), torch.full((count,), 0.75)])
