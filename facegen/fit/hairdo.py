@@ -51,7 +51,7 @@ _STARTS = 7
 _STEPS = ((0.12,), (0.15, 0.1, 0.05))
 """How far coefficients are moved, as parts of their ranges: of all styles, then of the best."""
 
-_HAIRY, _SURE, _CLOSE = 0.06, 0.015, 0.04
+_HAIRY, _SURE, _CLOSE = 0.06, 0.006, 0.04
 """Hair must explain so much more than a bald head, and a style than a plainer one, nats a pixel;
 one that explains so much less than another is given up."""
 
