@@ -184,7 +184,8 @@ class Painter:
         )
         long = tress[0] > 0.5
         strands = grain.strands(anatomy, tress, cropped(anatomy, person)[0], person, self._spacing)
-        anatomy = dataclasses.replace(anatomy, strands=strands)
+        waves = grain.speckled(anatomy, person, self._spacing)
+        anatomy = dataclasses.replace(anatomy, strands=strands, waves=waves)
         clear = contrast(person)
         locks = lit[6:9] * (1 + _LOCKS * clear * strands)
         covered = torch.where(long, 1.0, coverage(anatomy, person))

@@ -33,6 +33,12 @@ _EYE_MM = 28.0
 _BROW_MM = 38.0
 """Length of a brow."""
 
+_SPECK_MM = 2.2
+"""Width of freckles and of the spots of age."""
+
+_ASKEW = ((0.73, 0.55, -0.41), (-0.17, 0.73, 0.66), (0.66, -0.41, 0.63))
+"""A rotation."""
+
 _PORES = ((1.5, 0.4), (0.8, 0.7), (0.45, 0.6))
 """Widths of the skin's unevenness, mm, and weights."""
 
@@ -110,6 +116,22 @@ def pores(points: Tensor, spacing: float) -> Tensor:
                 for kind, texture in enumerate(textures)
             ]
     return torch.stack(textures)
+
+
+def speckled(anatomy: Anatomy, person: Appearance, spacing: float) -> Tensor:
+    """The waves (scale, wave, sample) of an anatomy, the finest drawn for one person's samples.
+
+    Between vertices they were cut to shreds: freckles looked like scratches.
+    """
+    # What facegen.skin mixes them by, so that it gets one texture of specks.
+    phase = len(anatomy.waves) * person.mottle[0]
+    weights = torch.cat([phase.cos(), phase.sin()]) / len(phase)
+    # Of two lattices that lie askew to one another, so that neither shows.
+    askew = torch.tensor(_ASKEW)
+    place = anatomy.points / _SPECK_MM + person.mottle[0, 0]
+    both = noise(askew @ place, 40) + noise(askew @ askew @ place, 41)
+    specks = _seen(_SPECK_MM, spacing) * both / math.sqrt(2)
+    return torch.cat([anatomy.waves[:-1], (weights[:, None] * specks)[None]])
 
 
 def _seen(width: float, spacing: float) -> float:

@@ -78,7 +78,9 @@ def coverage(anatomy: Anatomy, person: Appearance) -> Tensor:
     straight = 1 - 0.5 * person.curl[:, None]
     edge = straight * (15.0 + 2 * person.fade[:, None] * smooth_step(anatomy.around, 42.0, 72.0))
     scalp = person.density[:, None] * (depth / edge).clamp(max=1)
-    ragged = (0.10 * person.density - 0.02) * (1 - 0.6 * person.long)
+    # Hair that is combed back begins softly, a fringe ends in locks.
+    back = person.long * smooth_step(person.fringe, 8.0, 0.0)
+    ragged = (0.10 * person.density - 0.02) * (1 - 0.6 * back)
     scalp = scalp + ragged[:, None] * anatomy.strands
     scalp = scalp - 3.0 * smooth_step(anatomy.ear, 0.15, 0.5)
 
@@ -136,9 +138,9 @@ def _depth(anatomy: Anatomy, person: Appearance) -> Tensor:
     height = anatomy.points[1]
     recession = person.recession[:, None]
     # A fringe is combed over from the parting; short hairs begin and end at uneven heights.
-    uneven = (1.5 + 0.07 * person.fringe[:, None]) * (1 - person.long[:, None])
-    slant = 1 - 0.5 * (person.part / PART_MM)[:, None] * torch.sin(anatomy.points[0] / 35.0)
-    fringe = person.fringe[:, None] * slant * smooth_step(anatomy.around, 62.0, 34.0)
+    uneven = 1.5 * (1 - person.long[:, None]) + 0.07 * person.fringe[:, None]
+    slant = 1 - 0.3 * (person.part / PART_MM)[:, None] * torch.sin(anatomy.points[0] / 35.0)
+    fringe = person.fringe[:, None] * slant * smooth_step(anatomy.around, 56.0, 26.0)
     if person.texture and person.texture.fringe is not None:
         # What was seen hangs so far below the mean hairline, and ends in locks.
         seen = person.texture.hanging(anatomy.points) * smooth_step(anatomy.around, 75.0, 50.0)

@@ -84,7 +84,7 @@ def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
 
 def lit_hair(colour: Tensor, light: Tensor, shine: Tensor) -> Tensor:
     """Linear light from hair, a channel at a time."""
-    return light * colour + shine * (0.1 + colour)
+    return light * colour + shine * (0.06 + 1.3 * colour)
 
 
 def display(linear: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
     freckled = bell(((anatomy.points[1] + 25.0) / 30.0) ** 2) * (anatomy.points[2] > 25)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
-    melanin = melanin + 0.24 * spots * freckled * person.freckles[:, None]
+    melanin = melanin + 0.17 * spots * freckled * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
     melanin = melanin + 0.8 * anatomy.nostril

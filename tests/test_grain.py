@@ -1,12 +1,14 @@
 """Textures finer than a mesh: of unit variance, smooth, and gone before they turn to moire."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch.autograd import gradcheck
 
 from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import APPEARANCE, describe
-from facegen.grain import TIE, pores, strands
+from facegen.grain import TIE, pores, speckled, strands
 from facegen.noise import noise
 from facegen.render import Renderer, RenderSettings
 from facegen.traits import TRAITS
@@ -45,6 +47,29 @@ def test_pores_fade_before_samples_are_too_coarse_for_them() -> None:
     spread = [float(pores(points, spacing).std()) for spacing in (0.1, 0.3, 0.6, 4.0)]
     assert spread == sorted(spread, reverse=True)
     assert 0.8 < spread[0] < 1.2 and spread[-1] == 0
+
+
+def test_freckles_are_specks_of_two_millimetres(head) -> None:
+    """As facegen.skin mixes them: of about unit variance, and as wide one way as any other."""
+    split = head.split(torch.zeros(1, head.identity_size))
+    person = describe(split.traits, split.appearance)
+    person = dataclasses.replace(person, mottle=torch.tensor([[0.3, -1.2, 2.0]]))
+    anatomy = Renderer(head, RenderSettings(size=64)).anatomy
+    points = 0.2 * places(3, 20_000)
+    phase = 3 * person.mottle[0]
+    weights = torch.cat([phase.cos(), phase.sin()])
+
+    def specks(moved: torch.Tensor) -> torch.Tensor:
+        waves = torch.zeros(3, 6, points.shape[1])
+        fields = dataclasses.replace(anatomy, points=points + moved, waves=waves)
+        return weights @ speckled(fields, person, spacing=0.3)[2]
+
+    still = specks(torch.zeros(3, 1))
+    assert 0.8 < still.std() < 1.2
+    ways = torch.nn.functional.normalize(torch.randn(12, 3), dim=1)
+    for length, least, most in ((0.5, 0.6, 1.0), (5.0, -0.1, 0.1)):
+        alike = [float((still * specks(length * way[:, None])).mean()) for way in ways]
+        assert least < min(alike) and max(alike) < most
 
 
 @pytest.mark.parametrize("tied", [False, True])

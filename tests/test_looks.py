@@ -147,16 +147,31 @@ def test_a_fringe_hangs_lower_away_from_the_parting(head, renderer) -> None:
     lowest = []
     for part in (-1.5, 0.0, 1.5):
         identity = torch.zeros(1, head.identity_size)
-        identity[0, TRAITS.index("age")] = -1.0
-        identity[0, TRAITS.index("sex")] = 1.0
+        for name, value in (("age", -1.0), ("sex", 1.0), ("ancestry_1", 1.0)):
+            identity[0, TRAITS.index(name)] = value
         for name, value in (("fringe", 2.0), ("hair_part", part), ("hair_length", -1.5)):
             identity[0, len(head.basis) + APPEARANCE.index(name)] = value
         covered = covered_by_hair(head, renderer, identity)
         x, y, z = renderer.anatomy.points[:, : len(head.mean)]
-        forehead = (covered > 0.5) & (y > 28) & (z > 40)
-        lowest.append([float(y[forehead & half].min()) for half in (x < -10, x > 10)])
+        forehead = (covered > 0.5) & (y > 28) & (z > 40) & (x.abs() > 15) & (x.abs() < 35)
+        lowest.append([float(y[forehead & half].min()) for half in (x < 0, x > 0)])
     right, left = np.array(lowest).T
     assert right[0] > right[2] + 5 and left[2] > left[0] + 5
+
+
+def test_no_fringe_hangs_into_eyes(head, renderer) -> None:
+    identity = torch.zeros(5, head.identity_size)
+    identity[:, TRAITS.index("sex")] = -1.5
+    identity[:, TRAITS.index("ancestry_1")] = 1.0
+    for name, value in (("fringe", 2.0), ("hair_part", torch.linspace(-1.6, 1.6, 5))):
+        identity[:, len(head.basis) + APPEARANCE.index(name)] = value
+    x, y, z = renderer.anatomy.points[:, : len(head.mean)]
+    on_face = (z > 40) & (y > -60) & (renderer.anatomy.brow[: len(head.mean)] < -4)
+    on_face &= renderer.anatomy.lash[: len(head.mean)] == 0
+    for one in identity.split(1):
+        covered = covered_by_hair(head, renderer, one)
+        lowest = y[on_face & (covered > 0.5) & (x.abs() < 40)].min()
+        assert 14 < lowest < 50, "mm above the eyes"
 
 
 @pytest.mark.parametrize("beard", [0.35, 2.0])
