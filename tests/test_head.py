@@ -71,6 +71,24 @@ def test_few_mouths_hang(head) -> None:
     assert np.ptp(hanging) > 2, "mm: nor do all smile alike"
 
 
+def test_jaws_are_narrower_than_cheeks(head) -> None:
+    """Of the mean head, and of most people, the jaw beside the mouth."""
+    eye, lips = head.fields["eye_angle"] >= 0, head.fields["lips"] > 0.5
+    bare = (head.fields["ears"] < 0.02) & (head.fields["neckline"] <= 0) & ~eye
+    level = head.mean[lips, 1].mean()
+
+    def width(people, height):
+        beside = bare & (np.abs(head.mean[:, 1] - height) < 5) & (head.mean[:, 2] > 0)
+        return np.ptp(people[:, beside, 0], axis=1)
+
+    drawn = np.stack([draw_identity(head.identity_size, 5, "train", i) for i in range(200)])
+    people = head.vertices(drawn[:, : len(head.basis)])
+    cheeks = head.mean[eye, 1].mean() - 25
+    assert 0.85 < width(head.mean[None], level) / width(head.mean[None], cheeks) < 0.89
+    shares = width(people, level) / width(people, cheeks)
+    assert shares.min() > 0.75 and np.quantile(shares, 0.9) < 0.935
+
+
 def _face_normals(vertices, faces):
     a, b, c = vertices[:, faces].transpose(2, 0, 1, 3)
     normals = np.cross(b - a, c - a)

@@ -35,11 +35,14 @@ _FOLLOWS = {
 }
 """Sliders (folder, stem) that a trait drives: which one, and the spread in mm."""
 
+_HALF_NORMAL = (2 * np.pi) ** -0.5
+"""Mean of the positive part of a standard normal."""
+
 _LARGEST_WEIGHT = 0.6
 _ASYMMETRY = 0.12
 COMPOSURE = {
-    "eyeBlinkLeft": 0.12,
-    "eyeBlinkRight": 0.12,
+    "eyeBlinkLeft": 0.08,
+    "eyeBlinkRight": 0.08,
     "mouthSmileLeft": 0.22,
     "mouthSmileRight": 0.22,
 }
@@ -87,7 +90,9 @@ class Phenotypes:
             if slider.trait:
                 value = slider.sign * traits[:, TRAITS.index(slider.trait)]
             directions += [slider.up, slider.down]
-            weights += [np.maximum(value, 0), np.maximum(-value, 0)]
+            # Many sliders go one way only, and more of them widen a jaw than narrow it: what they
+            # move the mean by is taken off.
+            weights += [np.maximum(value, 0) - _HALF_NORMAL, np.maximum(-value, 0) - _HALF_NORMAL]
         stacked = np.stack(directions).reshape(len(directions), -1).astype(np.float32)
         moved = np.stack(weights, axis=1).astype(np.float32) @ stacked
         return traits, (self._rest.astype(np.float32) + moved.reshape(count, -1, 3))
