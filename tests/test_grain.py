@@ -66,7 +66,7 @@ def test_freckles_are_specks_of_two_millimetres(head) -> None:
 
     still = specks(torch.zeros(3, 1))
     assert 0.8 < still.std() < 1.2
-    ways = torch.nn.functional.normalize(torch.randn(12, 3), dim=1)
+    ways = torch.nn.functional.normalize(places(3, 12, seed=1).T, dim=1)
     for length, least, most in ((0.5, 0.6, 1.0), (5.0, -0.1, 0.1)):
         alike = [float((still * specks(length * way[:, None])).mean()) for way in ways]
         assert least < min(alike) and max(alike) < most
@@ -102,4 +102,4 @@ def test_strands_run_as_hair_is_combed(head, tied: bool) -> None:
     across = torch.linalg.cross(along, normals, dim=0)
     still = texture(torch.zeros(3, 1))
     changes = [float((texture(1.5 * way) - still).abs().mean()) for way in (along, across)]
-    assert changes[0] < 0.5 * changes[1]
+    assert changes[0] < 0.7 * changes[1]
