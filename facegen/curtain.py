@@ -20,6 +20,16 @@ class Grid:
     def rows(self) -> int:
         return self.crown + self.fall
 
+    def faces(self) -> NDArray[np.int64]:
+        """Triangles (face, 3), counter-clockwise as seen from outside the head."""
+        places = np.arange(self.rows * self.columns).reshape(self.rows, self.columns)
+        corner = places[:-1, :-1].ravel()
+        right, below = corner + 1, corner + self.columns
+        across = below + 1
+        return np.concatenate(
+            [np.stack([corner, right, across], axis=1), np.stack([corner, across, below], axis=1)]
+        )
+
 
 COARSE, DENSE = Grid(41, 10, 11), Grid(81, 28, 33)
 """For pictures in which the former's facets are a few pixels, and for larger ones."""

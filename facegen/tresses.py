@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -30,7 +29,6 @@ them: those of other hair are as much longer or shorter below the eyes."""
 
 _SKULL = 0.45
 """The share of the way from root to tip, as styles count it, that lies on the skull."""
-
 
 _BENDS = 2
 """How often strands' directions are averaged with those further down, on the coarse grid."""
@@ -97,7 +95,7 @@ class Hairdresser:
         self._mean = mean
         column = np.linspace(-1, 1, grid.columns)
         self._column = torch.from_numpy(column).float()
-        outer = _grid_faces(grid)
+        outer = grid.faces()
         count = grid.rows * grid.columns
         self.faces = torch.from_numpy(np.concatenate([outer, outer[:, ::-1] + count])).int()
         along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
@@ -250,14 +248,3 @@ def _unit(vectors: Tensor) -> Tensor:
     """Unit vectors (batch, 3, row, column); torch's own norm takes several times the time."""
     squared = (vectors * vectors).sum(dim=1, keepdim=True)
     return vectors * torch.rsqrt(squared.clamp(min=1e-20))
-
-
-def _grid_faces(grid: Grid) -> NDArray[np.int64]:
-    """Triangles (face, 3) of a grid, counter-clockwise as seen from outside the head."""
-    places = np.arange(grid.rows * grid.columns).reshape(grid.rows, grid.columns)
-    corner = places[:-1, :-1].ravel()
-    right, below = corner + 1, corner + grid.columns
-    across = below + 1
-    return np.concatenate(
-        [np.stack([corner, right, across], axis=1), np.stack([corner, across, below], axis=1)]
-    )
