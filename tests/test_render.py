@@ -150,8 +150,11 @@ def test_one_head_under_many_lights_has_gradients(renderer, person) -> None:
         vertices = seen.vertices.clone().requires_grad_()
         pictures = renderer.render(dataclasses.replace(seen, vertices=vertices), scene)
         results.append((pictures, *torch.autograd.grad(pictures.square().sum(), vertices)))
-    # One turn is multiplied by other instructions than two: the last bits differ.
-    torch.testing.assert_close(*results, rtol=1e-3, atol=1e-4)
+    # One turn is multiplied by other instructions than two: the last bits differ, and with them the
+    # face that a sample on an edge sees.
+    (pictures, gradient), (alike, same) = results
+    torch.testing.assert_close(pictures, alike, rtol=1e-3, atol=1e-4)
+    assert (gradient - same).norm() < 1e-3 * gradient.norm()
 
 
 def test_people_differ(renderer, head) -> None:
@@ -174,12 +177,12 @@ def smooth_loss(renderer, people, angles, weights):
 
 @pytest.fixture(scope="module")
 def problem(renderer, person):
-    """A patch of forehead: nothing hides anything there, so that the picture is differentiable."""
+    """A patch of cheek: nothing hides anything there, so that the picture is differentiable."""
     angles = torch.tensor([12.0, 4.0, 35.0])
     with torch.no_grad():
         people = renderer.people(torch.from_numpy(person[None]))
     y, x = torch.meshgrid(*[torch.linspace(-1, 1, SIZE)] * 2, indexing="ij")
-    weights = (1 - (x**2 + (y + 0.33) ** 2) / 0.11**2).clamp(min=0)[None, ..., None] ** 2
+    weights = (1 - ((x + 0.1) ** 2 + (y - 0.2) ** 2) / 0.11**2).clamp(min=0)[None, ..., None] ** 2
     return people, angles, weights
 
 
@@ -200,8 +203,7 @@ def test_gradient_of_pose_and_light(head, problem, column) -> None:
     expected = difference_quotient(
         lambda a: smooth_loss(renderer, people, a, weights), angles.detach(), axis, 0.5
     )
-    # Some of them all but cancel: the whole gradient's length is about 0.2.
-    assert gradient[column] == pytest.approx(float(expected), rel=0.05, abs=0.002)
+    assert gradient[column] == pytest.approx(float(expected), rel=0.05)
 
 
 @pytest.mark.parametrize("what", ["vertices", "skin"])
