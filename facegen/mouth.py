@@ -12,7 +12,6 @@ _ENAMEL = 0.4
 _OPEN_MM, _MIDDLE_MM = 3.0, 6.0
 """The gap between lips at which teeth are lit in full, and how far from the middle it counts."""
 
-
 _LIPS_MM = 3.5
 """How thick lips are before teeth on which they lie."""
 

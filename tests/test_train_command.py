@@ -1,0 +1,113 @@
+"""The command `train`: what it says, how it is stopped, and mistakes in one line."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fakes import make_dataset
+
+import cli
+from dcign.checkpoint import load_run
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set at the size of the preset `small`; not to be written to."""
+    folder = tmp_path_factory.mktemp("faces") / "faces64"
+    make_dataset(folder, size=64, groups=(8, 4))
+    return folder
+
+
+@contextlib.contextmanager
+def running(folder: Path, data: Path) -> Iterator[subprocess.Popen[str]]:
+    """`train` at work in a folder."""
+    command = [
+        sys.executable,
+        str(ROOT / "cli.py"),
+        "train",
+        "--data",
+        str(data),
+        "--device",
+        "cpu",
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_command_saves_when_it_is_told_to_stop(
+    faces: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "runs" / "best"
+    with running(tmp_path, faces) as process:
+        deadline = time.monotonic() + 60
+        while not (run / "stats.jsonl").exists():
+            assert time.monotonic() < deadline, "waited a minute"
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == code, errors
+    assert "the same command goes on" in errors
+    assert load_run(run).step > 0
+
+
+def test_the_command_trains_says_what_and_goes_on(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["train", "--data", str(faces), "--device", "cpu", "--run", "mine", "--steps"]
+    dry = CliRunner().invoke(cli.cli, [*options, "1", "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert not (tmp_path / "runs").exists()
+    for steps, text in (
+        ("1", "finished in"),
+        ("1", "finished at step 1"),
+        ("2", "from step 1 to 2"),
+    ):
+        result = CliRunner().invoke(cli.cli, [*options, steps])
+        assert result.exit_code == 0, result.output
+        assert "preset best, since training runs on the CPU" in result.output
+        assert '"learning_rate"' in result.output
+        assert text in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--data", "nowhere"], "no data set here"),
+        ([], "make dataset"),
+        (["--preset", "huge"], "huge"),
+        (["--run", "../up"], "no name"),
+        (["--run", ""], "no name"),
+        (["--steps", "0"], "--steps"),
+        (["--seed", "nan"], "--seed"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.cli, ["train", *options])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert text in line
