@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 _AT_ONCE = 256
 """Vertices shaded together: what is known of them stays in the nearest cache."""
 
-_WRAP = 0.22
+_WRAP = 0.08
 """Light creeps past the terminator, as it does through skin (Green, GPU Gems 2004)."""
 
 _BLEED = 0.6

@@ -66,6 +66,8 @@ class Hairdresser:
         self._fallen = torch.cat([torch.zeros(grid.crown), hanging])[:, None]
         skull = torch.linspace(0, _SKULL, grid.crown)
         self._row = torch.cat([skull, _SKULL + (1 - _SKULL) * hanging])[:, None]
+        # At the crown all locks meet: side by side they would show as a star.
+        self._apart = smooth_step(self._row, 0.02, 0.22)
         eye_height = float(mean[1, body.is_skin < 0.5].mean())
         # Hair lies on skin, but not on ears.
         scalp = (body.is_skin > 0.5) & (body.ear < 0.02)
@@ -143,7 +145,7 @@ class Hairdresser:
         nowhere = self._centre.expand_as(outer[0])
         worn = (person.long[:, None, None, None] > 0.5) & self._whole
         grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
-        tone = 1 + 0.16 * self._locks(person, 0).expand(-1, rows, -1)
+        tone = 1 + 0.16 * self._locks(person, 0) * self._apart
         tone = tone * (1.05 - 0.25 * self._row)
         # Light gets through fair hair, and lights it from within.
         within = 0.8 + 1.2 * person.hair_colour.mean(dim=1)[:, None, None]
@@ -188,7 +190,7 @@ class Hairdresser:
         thick = (3.0 + lush * (0.55 + 0.45 * grown)) * rise - 1.5 * (1 - rise)
         turn = 2 * torch.pi * (base[:, 1] / 46.0) + 0.8 * self._locks(person, 2)
         wave = (person.wave[:, None, None] * torch.sin(turn)) * (fall + 0.3 * grown * (1 - fall))
-        loose = 1.2 * self._locks(person, 0) * (0.4 + fall)
+        loose = 1.2 * self._locks(person, 0) * (0.4 * self._apart + fall)
         flare = 0.33 * person.flare[:, None, None] * torch.sin(torch.pi * fall) ** 2
         # Very full hair is closed in front, and turns in below.
         wide = smooth_step(base[:, 1] - self._eye_height, 95.0, 15.0)

@@ -1,11 +1,13 @@
 """The data set on disk: what is written is what is read, whoever reads it and however."""
 
+import errno
 import json
 import multiprocessing
 import os
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -44,6 +46,28 @@ def test_plain_h5py_reads_a_shard(synthetic_dataset: Path) -> None:
         assert (file.attrs["split"], file.attrs["first_group"]) == (b"train", 5)
         assert json.loads(file.attrs["config"]) == {"size": 16, "seed": 0}
         assert all(file[name].fletcher32 for name in file)
+
+
+def test_plain_h5py_reads_a_shard_beside_an_open_data_set(synthetic_dataset: Path) -> None:
+    """HDF5 refuses to open a file that the process holds open under other rules of locking."""
+    dataset = Dataset(synthetic_dataset)
+    dataset.read("train", [0])
+    with h5py.File(synthetic_dataset / "train-00000.h5") as file:
+        assert np.array_equal(file["images"][:20], dataset.read("train", [0]).images[0])
+
+
+def test_locks_that_a_file_system_refuses_are_done_without(
+    synthetic_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = h5py.File
+
+    def refusing(path: Path, mode: str, locking: bool | str, **options: Any) -> h5py.File:
+        if locking:
+            raise OSError(errno.ENOLCK, "unable to lock file")
+        return plain(path, mode, locking=locking, **options)
+
+    monkeypatch.setattr("facegen.guard.h5py.File", refusing)
+    assert len(Dataset(synthetic_dataset).read("train", [0]).images) == 1
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
