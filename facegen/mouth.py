@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
-from facegen.appearance import DARK
+
+DARK = 0.1
+"""Light on teeth behind lips that are shut: more shows as specks where lips hardly meet."""
 
 _ENAMEL = 0.4
 """How dark the lips' shadow is on teeth, which light gets into from around it and from below."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.anatomy import Anatomy, survey
-from facegen.appearance import describe
 from facegen.curtain import COARSE, DENSE
 from facegen.detail import Lit, Painter
 from facegen.device import move
@@ -21,6 +20,7 @@ from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
+from facegen.looks import describe
 from facegen.morphable import MorphableModel
 from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare

@@ -7,8 +7,9 @@ import torch
 from torch.autograd import gradcheck
 
 from facegen.anatomy import CROWN, Anatomy
-from facegen.appearance import APPEARANCE, describe
+from facegen.appearance import APPEARANCE
 from facegen.grain import TIE, pores, speckled, strands
+from facegen.looks import describe
 from facegen.noise import noise
 from facegen.render import Renderer, RenderSettings
 from facegen.traits import TRAITS

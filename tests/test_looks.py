@@ -6,11 +6,12 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from facegen.appearance import APPEARANCE, describe
+from facegen.appearance import APPEARANCE
 from facegen.commands.render_people import command
 from facegen.errors import UserError
 from facegen.hair import coverage
 from facegen.latents import draw_identity
+from facegen.looks import describe
 from facegen.morphable import DEFAULT_MODEL
 from facegen.morphable.eyes import sphere_centre
 from facegen.render import Renderer, RenderSettings

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from facegen.appearance import DARK
 from facegen.morphable import MorphableModel
+from facegen.mouth import DARK
 from facegen.render import Renderer
 
 

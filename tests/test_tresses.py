@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from facegen.appearance import APPEARANCE, describe
+from facegen.appearance import APPEARANCE
 from facegen.curtain import COARSE, DENSE
 from facegen.latents import draw_identity
+from facegen.looks import describe
 from facegen.render import FINE, Renderer, RenderSettings
 from facegen.traits import TRAITS
 

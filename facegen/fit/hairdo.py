@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from facegen.appearance import describe
 from facegen.fit.evidence import HAIR, OTHER, SKIN, Evidence
 from facegen.fit.objective import shows
 from facegen.fit.picture import Picture, background_of
 from facegen.fit.unknowns import HAIRSTYLES, Unknowns
+from facegen.looks import describe
 from facegen.people import People
 from facegen.render import Renderer
 from facegen.truth import GroundTruth
