@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from facegen.errors import UserError
-from facegen.layout import LIBVER, all_shapes, attributes, describe
+from facegen.layout import LIBVER, all_shapes, attributes, entry_of
 from facegen.manifest import Entry, Header, Slot, one_line
 
 
@@ -157,4 +157,4 @@ def check_content(folder: Path, header: Header, slot: Slot) -> Entry:
         raise bad_shard(path, "a factor_id that has no name")
     if not all(np.isfinite(kept).all() for kept in values.values() if kept.dtype.kind == "f"):
         raise bad_shard(path, "labels or other numbers that are not finite")
-    return describe(slot, path.read_bytes(), values["images"])
+    return entry_of(slot, path.read_bytes(), values["images"])

@@ -156,10 +156,10 @@ def write_shard(
     assert np.isfinite(groups.expression).all(), "expression coefficients are finite"
     data = pack(header, slot, groups, compression)
     write_atomic(folder / slot.file, data)
-    return describe(slot, data, groups.images)
+    return entry_of(slot, data, groups.images)
 
 
-def describe(slot: Slot, data: bytes, images: NDArray[np.uint8]) -> Entry:
+def entry_of(slot: Slot, data: bytes, images: NDArray[np.uint8]) -> Entry:
     """The manifest's entry for a shard with these bytes and these decoded pixels."""
     return Entry(
         slot.split,

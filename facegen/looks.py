@@ -22,9 +22,10 @@ from facegen.traits import age_years, ancestry_weights, masculinity
 class _Person:
     """What all that people look like follows from, (batch,) each.
 
-    z: the coefficients by name, standard normals. male: 0..1, of whom bones say neither, hair and
-    brows mostly do. young: 1 up to 38 years, 0 from 62 on. dark_hair: eumelanin when they were
-    young, about 0..1; grey: the share of it that is lost, 0..1.
+    z: the coefficients by name, standard normals. male: 0..1, seldom in between, since hair and
+    brows mostly tell where bones do not. young: 1 up to 38 years, 0 from 62 on. african, asian,
+    european: shares, which sum to 1. dark_hair: eumelanin when they were young, about 0..1; grey:
+    the share of it that is lost, 0..1.
     """
 
     z: dict[str, Tensor]
@@ -38,7 +39,9 @@ class _Person:
     grey: Tensor
 
 
-def describe(traits: Tensor, coefficients: Tensor, texture: Texture | None = None) -> Appearance:
+def appearance_of(
+    traits: Tensor, coefficients: Tensor, texture: Texture | None = None
+) -> Appearance:
     """Traits (batch, trait) and coefficients (batch, len(APPEARANCE)) to an appearance.
 
     texture: what was seen of these people, if they were; it has the last word.

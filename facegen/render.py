@@ -20,7 +20,7 @@ from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
-from facegen.looks import describe
+from facegen.looks import appearance_of
 from facegen.morphable import MorphableModel
 from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare
@@ -120,7 +120,7 @@ class Renderer:
 
     def _people(self, identity: Tensor, expression: Tensor | None, seen: Texture | None) -> People:
         shape, colours, traits, coefficients = self.model.split(identity)
-        appearance = describe(traits, coefficients, seen)
+        appearance = appearance_of(traits, coefficients, seen)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         tresses = self._hair.dress(vertices, appearance)
         vertices = self._eyes.seated(vertices + displace(self._body, appearance))

@@ -9,7 +9,7 @@ from torch.autograd import gradcheck
 from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import APPEARANCE
 from facegen.grain import TIE, pores, speckled, strands
-from facegen.looks import describe
+from facegen.looks import appearance_of
 from facegen.noise import noise
 from facegen.render import Renderer, RenderSettings
 from facegen.traits import TRAITS
@@ -53,7 +53,7 @@ def test_pores_fade_before_samples_are_too_coarse_for_them() -> None:
 def test_freckles_are_specks_of_two_millimetres(head) -> None:
     """As facegen.skin mixes them: of about unit variance, and as wide one way as any other."""
     split = head.split(torch.zeros(1, head.identity_size))
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     person = dataclasses.replace(person, mottle=torch.tensor([[0.3, -1.2, 2.0]]))
     anatomy = Renderer(head, RenderSettings(size=64)).anatomy
     points = 0.2 * places(3, 20_000)
@@ -82,7 +82,7 @@ def test_strands_run_as_hair_is_combed(head, tied: bool) -> None:
     for name, value in (("hair_length", 1.5 if tied else -1.5), ("hair_style", 0.8 * tied)):
         identity[0, len(head.basis) + APPEARANCE.index(name)] = value
     split = head.split(identity)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     anatomy = Renderer(head, RenderSettings(size=64)).anatomy
     side = (anatomy.scalp > 10) & (anatomy.around > 60) & (anatomy.around < 100)
     side &= (anatomy.points[1] > 30) & (anatomy.scalp < 90)

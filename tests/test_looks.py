@@ -11,7 +11,7 @@ from facegen.commands.render_people import command
 from facegen.errors import UserError
 from facegen.hair import coverage
 from facegen.latents import draw_identity
-from facegen.looks import describe
+from facegen.looks import appearance_of
 from facegen.morphable import DEFAULT_MODEL
 from facegen.morphable.eyes import sphere_centre
 from facegen.render import Renderer, RenderSettings
@@ -43,7 +43,7 @@ def test_a_thousand_people_are_of_possible_colours(renderer, crowd) -> None:
 
 def test_the_crowd_is_of_all_ages_skins_and_styles(head, crowd) -> None:
     split = head.split(crowd)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     assert (person.age < 25).sum() > 50 and (person.age > 65).sum() > 50
     assert (person.melanin < 0.16).sum() > 100 and (person.melanin > 0.6).sum() > 100
     loose = (person.long > 0.5) & (person.tied < 0.5)
@@ -90,7 +90,7 @@ def test_dense_hair_leaves_no_scalp_bare(head, renderer) -> None:
     identity[:, TRAITS.index("age")] = -1.0
     identity[:, len(head.basis) + APPEARANCE.index("baldness")] = -1.5
     split = head.split(identity)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     body = len(head.mean)
     anatomy = renderer.anatomy
     grown = (anatomy.scalp[:body] > 26) & (anatomy.ear[:body] < 0.05)
@@ -110,7 +110,7 @@ def test_a_crown_goes_bare_from_the_forehead_back(head, renderer, baldness: floa
     identity[0, TRAITS.index("sex")] = 1.5
     identity[0, len(head.basis) + APPEARANCE.index("baldness")] = float(baldness)
     split = head.split(identity)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     anatomy, body = renderer.anatomy, len(head.mean)
     x, y, z = anatomy.points[:, :body]
     middle = (x.abs() < 8) & (y > 60) & (z > -60) & (anatomy.is_skin[:body] > 0.5)
@@ -139,7 +139,7 @@ def test_bald_temples_are_bare_and_hair_is_left_above_the_ears(head, renderer) -
 def covered_by_hair(head, renderer, identity):
     """How much hair hides (vertex,) of one person's body, 0..1 and beyond."""
     split = head.split(identity)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     return coverage(renderer.anatomy, person)[0, : len(head.mean)]
 
 
@@ -191,7 +191,7 @@ def test_beards_begin_sparsely(head, renderer, beard: float) -> None:
 
 def test_beards_are_mens_and_no_wig_sits_on_a_shaven_head(head, crowd) -> None:
     split = head.split(crowd)
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     assert person.beard[masculinity(split.traits) < 0.5].max() == 0
     assert (person.density[person.long > 0.5] == 2).all()
     assert person.density.min() < 1, "somebody is shaven"

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from facegen.appearance import APPEARANCE
 from facegen.curtain import COARSE, DENSE
 from facegen.latents import draw_identity
-from facegen.looks import describe
+from facegen.looks import appearance_of
 from facegen.render import FINE, Renderer, RenderSettings
 from facegen.traits import TRAITS
 
@@ -122,14 +122,14 @@ def test_nobody_is_folded_halfway(head, renderer) -> None:
     hair = made.vertices[:, :, len(head.mean) :]
     extent = (hair.amax(2) - hair.amin(2)).amax(1)
     split = head.split(torch.from_numpy(people))
-    worn = describe(split.traits, split.appearance).long > 0.5
+    worn = appearance_of(split.traits, split.appearance).long > 0.5
     assert 5 < worn.sum() < 25
     assert (extent[worn] > 40).all() and (extent[~worn] == 0).all()
 
 
 def test_fields_of_an_appearance_are_a_batch(head) -> None:
     split = head.split(torch.zeros(3, head.identity_size))
-    person = describe(split.traits, split.appearance)
+    person = appearance_of(split.traits, split.appearance)
     values = {f.name: getattr(person, f.name) for f in dataclasses.fields(person)}
     assert values.pop("texture") is None  # only a photograph has one
     assert all(len(value) == 3 for value in values.values())

@@ -15,7 +15,7 @@ from facegen.fit.evidence import HAIR, OTHER, SKIN, Evidence
 from facegen.fit.objective import shows
 from facegen.fit.picture import Picture, background_of
 from facegen.fit.unknowns import HAIRSTYLES, Unknowns
-from facegen.looks import describe
+from facegen.looks import appearance_of
 from facegen.people import People
 from facegen.render import Renderer
 from facegen.truth import GroundTruth
@@ -175,7 +175,7 @@ def _shortest(renderer: Renderer, unknowns: Unknowns, vector: Tensor) -> float:
     lengths = torch.linspace(-4.0, 4.0 - _LENGTHS, 81)
     vectors = [unknowns.groomed(vector, {"hair_length": float(x)}) for x in lengths]
     _, _, traits, coefficients = renderer.model.split(unknowns.identity(torch.stack(vectors)))
-    long = describe(traits, coefficients).long > 0
+    long = appearance_of(traits, coefficients).long > 0
     return float(lengths[long].min() if long.any() else lengths[-1])
 
 
