@@ -162,12 +162,14 @@ class Generation:
                 Manifest(self.header, ordered).save(self.out)
 
     def _known(self) -> dict[str, Entry]:
-        """The entries of the folder's manifest by file name; none while there is no manifest.
+        """What _listed says of a folder in which all shards are this data set's, or damaged.
 
         Raises UserError when the folder holds anything of another data set.
         """
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: not a folder; choose another --out")
+        # First, because a manifest says in plain words what differs.
+        entries = self._listed()
         strangers = {path.name for path in self.out.glob("*.h5")} - {s.file for s in self.slots}
         if strangers:
             raise _foreign(self.out, f"{min(strangers)} is not part of what was asked for")
@@ -176,10 +178,17 @@ class Generation:
                 try:
                     open_shard(self.out, self.header, slot).close()
                 except ForeignShardError as error:
-                    raise _foreign(self.out, str(error)) from error
+                    raise _foreign(self.out, f"{slot.file} {error.problem}") from error
                 except UserError:
                     # Damaged, so it will be rendered again.
                     continue
+        return entries
+
+    def _listed(self) -> dict[str, Entry]:
+        """The entries of the folder's manifest by file name; none while there is no manifest.
+
+        Raises UserError when it is another data set's.
+        """
         if not (self.out / MANIFEST).exists():
             return {}
         manifest = Manifest.load(self.out)

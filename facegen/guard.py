@@ -18,17 +18,27 @@ from facegen.errors import UserError
 from facegen.layout import LIBVER, all_shapes, attributes, entry_of
 from facegen.manifest import Entry, Header, Slot, one_line
 
+_REMEDY = "remove this file and run the same `generate` command again, or copy it anew"
+
 
 class ForeignShardError(UserError):
-    """The shard is one of ours, but of another data set or from another place in this one."""
+    """A sound file that is not the shard called for: another data set's, another place's, or none.
+
+    problem: what is wrong with the file at path, in words.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        # With the very arguments, it can be pickled on its way out of a worker.
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}; {_REMEDY}"
 
 
-def bad_shard(path: Path, problem: str, kind: type[UserError] = UserError) -> UserError:
+def bad_shard(path: Path, problem: str) -> UserError:
     """The error for a shard that is not what the data set says."""
-    return kind(
-        f"{path}: {problem}; remove this file and run the same `generate` command again, "
-        "or copy it anew"
-    )
+    return UserError(f"{path}: {problem}; {_REMEDY}")
 
 
 @contextlib.contextmanager
@@ -46,7 +56,7 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
 
     Refuses links, external storage, virtual datasets, and names, shapes, types, chunks, filters or
     attributes other than those that header and slot call for. Raises UserError, and more precisely
-    ForeignShardError where the attributes are a shard's but say another data set or place.
+    ForeignShardError where the attributes are others: their checksums hold, so it is no damage.
     """
     path = folder / slot.file
     try:
@@ -85,15 +95,14 @@ def _check_attributes(path: Path, file: h5py.File, wanted: dict[str, Any]) -> No
     """Raise unless the attributes are exactly these."""
     # The lengths first, here and below: a hostile file may hold millions of names.
     if len(file.attrs) != len(wanted) or set(file.attrs) != set(wanted):
-        raise bad_shard(path, "not a shard of this program (other attributes)")
+        problem = "belongs elsewhere (other attributes than this data set calls for)"
+        raise ForeignShardError(path, problem)
     for name, value in wanted.items():
         attribute, expected = file.attrs.get_id(name), np.asarray(value)
-        if attribute.dtype.kind != expected.dtype.kind:
-            raise bad_shard(path, f"its attribute {name} has another type than a shard's")
         same_type = (attribute.dtype, attribute.shape) == (expected.dtype, expected.shape)
         if not same_type or not np.array_equal(file.attrs[name], value):
             problem = f"belongs elsewhere (another {name} than this data set or place calls for)"
-            raise bad_shard(path, problem, ForeignShardError)
+            raise ForeignShardError(path, problem)
 
 
 def _check_links(path: Path, file: h5py.File, names: Collection[str]) -> None:

@@ -6,6 +6,7 @@ from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from fakes import CONFIG, FakeModel, digests, generation, open_dying, open_failing, open_fake
@@ -13,6 +14,7 @@ from fakes import CONFIG, FakeModel, digests, generation, open_dying, open_faili
 from facegen.errors import UserError
 from facegen.files import PARTIAL, locked
 from facegen.generate import Generation
+from facegen.guard import ForeignShardError
 from facegen.maker import Source
 from facegen.manifest import MANIFEST
 from facegen.presets import PRESETS, GenerateConfig
@@ -84,15 +86,41 @@ def test_another_configuration_is_refused(
     if not with_manifest:
         (finished / MANIFEST).unlink()
     before = digests(finished)
-    with pytest.raises(UserError, match=r"holds another data set .*choose another --out"):
+    with pytest.raises(UserError, match=r"holds another data set .*choose another --out") as caught:
         generation(finished, replace(CONFIG, **change))
     assert digests(finished) == before
+    # One remedy; and a manifest says what differs.
+    assert "same `generate` command" not in str(caught.value)
+    if with_manifest:
+        assert "was asked for" in str(caught.value)
+
+
+def test_shards_with_more_in_them_are_refused(finished: Path) -> None:
+    (finished / MANIFEST).unlink()
+    with pytest.raises(UserError, match=r"train-00000\.h5 belongs elsewhere \(other attributes"):
+        generation(finished, replace(CONFIG, truth=True))
+
+
+def test_a_file_of_the_user_s_own_is_not_rendered_over(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "train-00000.h5", "w") as file:
+        file["weights"] = np.zeros(3)
+    with pytest.raises(UserError, match=r"train-00000\.h5 belongs elsewhere"):
+        generation(tmp_path)
+
+
+def test_a_file_that_comes_later_is_not_rendered_over(tmp_path: Path) -> None:
+    with contextlib.closing(iter(generation(tmp_path, workers=1))) as shards:
+        next(shards)
+        with h5py.File(tmp_path / "train-00007.h5", "w") as file:
+            file["weights"] = np.zeros(3)
+        with pytest.raises(ForeignShardError, match="train-00007"):
+            list(shards)
 
 
 def test_another_face_model_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeModel, "__init__", lambda self: None)
     monkeypatch.setattr(FakeModel, "fingerprint", "fedcba9876543210")
-    with pytest.raises(UserError, match=r"face_model_fingerprint.*choose another --out"):
+    with pytest.raises(UserError, match=r"its fingerprint is .*choose another --out"):
         generation(finished)
 
 
