@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from torch import Tensor
 
 from facegen.errors import UserError
 from facegen.geometry import Camera
@@ -26,6 +26,9 @@ from facegen.truth import GroundTruth, Truth
 
 _SPLIT = "portrait"
 """Its people are in no data set."""
+
+_ROWS = 128
+"""Of a panorama from which light is taken: light this soft needs no more."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +166,22 @@ def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSett
     panorama: a picture of everything around the head; see facegen.harmonics.of_panorama. Its values
     are taken as sRGB. Raises UserError when it cannot be read.
     """
-    whole = Image.fromarray(read_colours(panorama))
-    # Light this soft needs no more.
-    small = whole.resize((256, 128), Image.Resampling.BOX)
-    values = torch.from_numpy(np.asarray(small).astype(np.float32) / 255)
-    light = exposed(of_panorama(linear(values)))
+    light = exposed(of_panorama(_radiance(read_colours(panorama))))
     lights = settings.lights if key else replace(settings.lights, key=0.0)
     rows = tuple(tuple(row) for row in light.tolist())
     return replace(settings, lights=lights, environment=rows)
+
+
+def _radiance(picture: NDArray[np.uint8]) -> Tensor:
+    """A picture (height, width, 3) in sRGB to linear values (_ROWS, 2 * _ROWS, 3), averaged."""
+    height, rows = len(picture), []
+    # Band by band: as floats, a large panorama takes gigabytes. Averaged before it is linear, a sun
+    # would lose most of its light.
+    for row in range(_ROWS):
+        band = picture[row * height // _ROWS : -(-(row + 1) * height // _ROWS)]
+        values = linear(torch.from_numpy(band.astype(np.float32) / 255)).movedim(-1, 0)
+        rows.append(torch.nn.functional.adaptive_avg_pool2d(values, (1, 2 * _ROWS)))
+    return torch.cat(rows, dim=1).movedim(0, -1)
 
 
 def new_scene(

@@ -1,12 +1,16 @@
 """The default head end to end: an image comes back, bit for bit, from its labels alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from facegen.generate import Generation
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
 from facegen.presets import GenerateConfig
 from facegen.render import Renderer, RenderSettings
+from facegen.rerender import lit_by
 from facegen.shards import Dataset
 
 
@@ -27,6 +31,24 @@ def test_an_image_comes_back_from_its_labels(faces: Dataset, face_model: Morphab
         stored = faces.read("train", [group])
         again = renderer.images(stored.labels[0, 5:8], stored.identity[0, 5:8])
         np.testing.assert_array_equal(again, stored.images[0, 5:8])
+
+
+def test_a_panorama_is_averaged_in_linear_light(tmp_path: Path) -> None:
+    pixels = np.full((128, 1024), 188, np.uint8)
+    # Half of the energy of white, as 188 is in sRGB.
+    pixels[:, :512:2], pixels[:, 1:512:2] = 0, 255
+    Image.fromarray(pixels).save(tmp_path / "stripes.png")
+    lit = lit_by(RenderSettings(), tmp_path / "stripes.png", key=False)
+    mean, _, _, right, *_ = lit.environment
+    assert abs(right[0]) < 0.02 * mean[0]
+
+
+def test_a_panorama_may_be_of_any_size(tmp_path: Path) -> None:
+    for size in ((1, 1), (3, 200), (300, 150)):
+        Image.new("RGB", size, "white").save(tmp_path / "white.png")
+        mean, *others = lit_by(RenderSettings(), tmp_path / "white.png", key=False).environment
+        np.testing.assert_allclose(mean, 2 * np.sqrt(np.pi), rtol=1e-2)
+        np.testing.assert_allclose(others, 0.0, atol=1e-2)
 
 
 def test_real_faces_vary_and_stand_on_white(faces: Dataset) -> None:
