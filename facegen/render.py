@@ -184,7 +184,9 @@ class Renderer:
             visible = self._mouth.past_lips(visible)
         strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
         surface = people.surface(normals, strand, self._anatomy)
-        opened = people.exposure * exposure(light)
+        # The camera does not open up for a key light that is off.
+        opening = exposure(light) if settings.lights.key else torch.ones_like(light[:, 0])
+        opened = people.exposure * opening
         lights = (settings.lights, view.environment)
         background = view.background[:, None].expand(-1, 3 if colour else 1)
         if settings.size >= FINE and people.appearance is not None:

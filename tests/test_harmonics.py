@@ -129,6 +129,16 @@ def test_coloured_light_colours_faces(scene):
     assert (warm[:, 0] / warm[:, 2]).mean() > 2 * (cold[:, 0] / cold[:, 2]).mean()
 
 
+def test_a_key_light_that_is_off_is_not_exposed_for(scene):
+    renderer, people = scene
+    view = renderer.view(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 75.0]]))
+    light = of_panorama(torch.ones(20, 40, 1)).expand(2, -1, -1)
+    with torch.no_grad():
+        front, side = renderer.render(people, dataclasses.replace(view, environment=light))
+    # But for highlights in eyes and hair, nothing says where it would be.
+    assert float((front - side)[15:35, 15:35].abs().median()) < 1e-6
+
+
 def test_large_pictures_are_lit_alike(scene):
     renderer, _ = scene
     dusk = directions(20, 40)[0][0][..., None] * np.array([0.4, 0.0, -0.4]) + 0.5
