@@ -15,13 +15,11 @@ from sklearn.isotonic import IsotonicRegression
 
 from dcign.checkpoint import Run, sealed, unsealed
 from dcign.codes import (
-    SAMPLE_GROUPS,
     Codes,
     Track,
     decode,
-    encode,
+    encode_sample,
     intrinsic_units,
-    some_groups,
     units_of,
     untracked,
 )
@@ -35,7 +33,7 @@ from facegen.latents import FACTORS, IDENTITY, LATENTS
 from facegen.minibatches import MiniBatches
 
 CALIBRATION = "calibration.json"
-SCHEMA = 3
+SCHEMA = 4
 
 log = logging.getLogger(__name__)
 
@@ -147,8 +145,7 @@ def dataset_of(run: Run) -> MiniBatches:
 
 def calibrate(run: Run, dataset: MiniBatches, track: Track = untracked) -> Calibration:
     """Measures a run's units on a sample of the training split."""
-    groups = some_groups(dataset, "train", SAMPLE_GROUPS)
-    codes = encode(run.network, dataset, "train", groups, _excess, track)
+    codes = encode_sample(run.network, dataset, _excess, track)
     units = units_of(run.config.method.named, codes)
     curves = [
         fit_curve(codes.labels[:, place], codes.mean[:, unit], latent.low, latent.high)

@@ -89,7 +89,8 @@ class Checkpoint:
 class Run:
     """A trained network, as evaluation and sweeps take it.
 
-    network: on the CPU, in evaluation mode, frozen. step: updates that made it.
+    network: in evaluation mode, frozen; on the CPU, as load_run gives it. step: updates that made
+        it.
     data_path, data_fingerprint: the data set it was trained on. continued_from: see Settings.
     """
 
@@ -110,15 +111,11 @@ def load_run(path: str | Path) -> Run:
     folder = Path(path)
     settings = load_settings(folder)
     if settings is None:
-        raise UserError(
-            f"{folder}: no run here (no {CONFIG}); train one with "
-            f"`python cli.py train --run {folder.name}`"
-        )
+        raise UserError(f"{folder}: no run here (no {CONFIG}); `python cli.py train` makes one")
     found = load_newest(folder, settings)
     if found is None:
         raise UserError(
-            f"{folder}: this run has no checkpoint yet; go on with "
-            f"`python cli.py train --run {folder.name}`"
+            f"{folder}: this run has no checkpoint yet; repeat the command that began it to go on"
         )
     network = Network(settings.config.network)
     network.load_state_dict(found.weights)
@@ -189,6 +186,9 @@ def load_newest(folder: Path, settings: Settings) -> Checkpoint | None:
     for path in sorted(folder.glob("step-*.json"), reverse=True):
         try:
             found = _load(path)
+        except PermissionError:
+            # Not damaged: going on from an older one would remove it.
+            raise
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, UserError) as error:
             complaints.append(f"{path}: damaged ({' '.join(str(error).split())[:100]})")
             continue
@@ -242,8 +242,13 @@ def sealed(state: dict[str, Any]) -> str:
 
 
 def unsealed(text: str) -> dict[str, Any]:
-    """The inverse of sealed; raises ValueError, KeyError or TypeError when a byte has changed."""
-    state: dict[str, Any] = json.loads(text)
+    """The inverse of sealed; raises ValueError or KeyError when a byte has changed."""
+    try:
+        state = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(state, dict):
+        raise ValueError("no JSON object")
     if state.pop("sha256") != _digest(state):
         raise ValueError("its checksum is wrong")
     return state

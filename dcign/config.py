@@ -65,7 +65,7 @@ class TrainConfig:
             *self.ratio,
         )
         wrong = {
-            "steps must be 1 or more": self.steps < 1,
+            "steps must lie in 1 .. 2**63 - 1": not 1 <= self.steps < 2**63,
             "the seed must lie in 0 .. 2**63 - 1": not 0 <= self.seed < 2**63,
             "one ratio for each kind, not all 0": len(self.ratio) != len(FACTORS)
             or not sum(self.ratio) > 0,
@@ -157,7 +157,7 @@ PRESETS = {
         kl_start=4.0,
         kl_anneal=0.25,
     ),
-    # What a CPU learns best in a quarter of an hour: see dcign.methods.best.
+    # What a CPU learns best in half an hour to one and a half: see dcign.methods.best.
     "best": TrainConfig(
         "best",
         NetworkConfig(

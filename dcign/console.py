@@ -13,10 +13,10 @@ from facegen.console import print_table, progress_bar, say
 from facegen.files import make_folder
 
 if TYPE_CHECKING:
+    from dcign.checkpoint import Run
     from dcign.comparison import Figures
     from dcign.config import TrainConfig
     from dcign.study import Job, Study
-    from dcign.train import Run
 
 RUNS = Path("runs")
 
@@ -34,8 +34,9 @@ class RunName(click.types.StringParamType):
 
 def find(name: Path | None) -> "Run | None":
     """Load a run by its name or path, else the newest, on the fastest device; None without one."""
+    from dcign.checkpoint import load_run
     from dcign.show import find_run
-    from dcign.train import choose_device, load_run
+    from dcign.train import choose_device
 
     folder = find_run(str(name) if name else None, RUNS)
     if folder is None:

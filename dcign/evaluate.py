@@ -33,6 +33,25 @@ PROTOCOL = (
 EVERY = 4
 """One image in so many has its reconstruction scored."""
 
+
+@dataclass(frozen=True)
+class Rival:
+    """A run that another was measured beside: its folder, and what it was trained as."""
+
+    run: str
+    method: str
+    step: int
+    trained_on: str
+
+    @classmethod
+    def of(cls, seen: Seen | None) -> "Rival | None":
+        """Of a run that was given, if one was."""
+        if seen is None:
+            return None
+        run = seen.run
+        return cls(str(run.path), method_name(run), run.step, run.data_fingerprint)
+
+
 Note = Callable[[str], None]
 """Is told what is about to be done."""
 
@@ -62,7 +81,8 @@ class Report:
     data_fingerprint, trained_on: fingerprints of the data set used here, and in training.
     test_images, train_images: how many the figures are over, and how many read-outs are fitted on.
     identity_in_units: what the factors' units know of who it is.
-    scores: None when not asked for. recognition: empty without the data set's face model.
+    recognition: empty without the data set's face model. ceiling, baseline: the runs measured
+        beside it. scores: None when not asked for.
     reconstruction: decoded from the posterior mean; reconstruction_sampled: from one sample.
     skipped: what could not be measured and why, a line each.
     """
@@ -85,6 +105,8 @@ class Report:
     identity_in_units: Trace
     redrawing: tuple[Redrawing, ...]
     recognition: dict[str, Recognition]
+    ceiling: Rival | None
+    baseline: Rival | None
     scores: Scores | None
     reconstruction: Picture
     reconstruction_sampled: Picture
@@ -182,7 +204,7 @@ def judge(sights: Sights, extras: Extras, note: Note = silent) -> Report:
         run=str(run.path),
         step=run.step,
         continued_from=run.continued_from,
-        method=run.config.to_json()["method"]["name"],
+        method=method_name(run),
         supervision=method.supervision,
         named_units=method.named,
         data=str(dataset.path),
@@ -197,11 +219,19 @@ def judge(sights: Sights, extras: Extras, note: Note = silent) -> Report:
         identity_in_units=trace,
         redrawing=tuple(redrawing),
         recognition=recognised,
+        ceiling=Rival.of(sights.ceiling),
+        baseline=Rival.of(sights.baseline),
         scores=scores,
         reconstruction=_picture(seen.test, "mean"),
         reconstruction_sampled=_picture(seen.test, "sampled"),
         skipped=tuple(skipped),
     )
+
+
+def method_name(run: Run) -> str:
+    """The name of the method that trained a run."""
+    name: str = run.config.to_json()["method"]["name"]
+    return name
 
 
 def _reconstruction(

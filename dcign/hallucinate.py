@@ -3,19 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from dcign.calibration import Calibration
 from dcign.checkpoint import Run
 from dcign.codes import decode, intrinsic_units, posterior
-from dcign.images import area_weights
+from dcign.images import network_input
 from dcign.metrics.pictures import bce_above_floor
 from facegen.latents import FACTORS, IDENTITY
 from facegen.pictures import read_colours
-
-GRAY = (0.21, 0.72, 0.07)
-"""Weights of red, green and blue in a gray picture, as in the training data."""
+from facegen.shading import LUMA
 
 
 def hallucinate(
@@ -70,12 +69,9 @@ def prepare(picture: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
     """
     side = min(picture.shape)
     top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
-    square: NDArray[np.float32] = picture[top : top + side, left : left + side] / np.float32(255)
-    if side == size:
-        return square
-    weights = area_weights(side, size)
-    resized: NDArray[np.float32] = np.clip(weights @ square @ weights.T, 0.0, 1.0)
-    return resized
+    square = np.ascontiguousarray(picture[top : top + side, left : left + side])
+    read: NDArray[np.float32] = network_input(torch.from_numpy(square), size).numpy()
+    return read
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -84,4 +80,4 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     Raises UserError, with the remedy, for a file that is missing, no picture, damaged or huge.
     """
     colour = read_colours(path).astype(np.float32)
-    return (colour @ np.array(GRAY, np.float32) + 0.5).astype(np.uint8)
+    return (colour @ np.array(LUMA, np.float32) + 0.5).astype(np.uint8)

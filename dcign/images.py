@@ -30,7 +30,7 @@ def network_input(
 def reduced(
     pixels: UInt8[Tensor, "*batch height width"], size: int
 ) -> UInt8[Tensor, "*batch size size"]:
-    """Pictures averaged over areas to size x size if they are larger, as bytes again."""
+    """Pictures averaged over areas to size x size, as bytes again; smaller ones are enlarged."""
     height, width = pixels.shape[-2:]
     if (height, width) == (size, size):
         return pixels

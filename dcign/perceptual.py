@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from dcign.codes import Track, some_groups, untracked
 from dcign.data import stream
-from dcign.images import network_input
+from dcign.images import reduced
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
 from facegen.minibatches import MiniBatches
@@ -117,7 +117,7 @@ def perceptual(
 
 
 def learn(reader: Reader, dataset: MiniBatches, size: int, track: Track = untracked) -> None:
-    """Trains a reader on the training split's labels, with Adam and a falling rate."""
+    """Trains a reader on the training split's labels, with Adam, its rate rising, then falling."""
     images, wanted = _examples(dataset, size)
     optimiser = torch.optim.Adam(reader.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=STEPS)
@@ -137,7 +137,7 @@ def _examples(dataset: MiniBatches, size: int) -> tuple[Tensor, Float[Tensor, "i
         if len(some):
             read = dataset.read("train", some)
             pixels = torch.from_numpy(read.images).flatten(0, 1)
-            pictures.append((255 * network_input(pixels, size) + 0.5).to(torch.uint8))
+            pictures.append(reduced(pixels, size))
             columns = [dataset.labels.index(latent.name) for latent in LATENTS]
             labels.append(read.labels.reshape(len(pixels), -1)[:, columns])
             faces.append(read.identity.reshape(len(pixels), -1)[:, :COEFFICIENTS])

@@ -16,12 +16,13 @@ import torch
 from PIL import Image
 
 from dcign.board import trim
-from dcign.checkpoint import Run, Settings, load_run, load_settings
+from dcign.checkpoint import Settings, load_run, load_settings
 from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.comparison import Figures, at, measured
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
 from dcign.metrics.correlation import spearman
+from dcign.models.network import Network
 from dcign.plot import draw_curves
 from dcign.train import Record, Training
 from facegen.errors import UserError
@@ -34,8 +35,9 @@ FIGURES, CURVE = "figures.json", "curve.jsonl"
 POINTS = 10
 """How often a training is judged on the way."""
 
-GLANCE = 60
-"""Mini-batches of each split that such a judgement takes."""
+GLANCE, GLANCE_EACH = 600, 2
+"""Mini-batches of each split that such a judgement takes, and images of each: units are assigned by
+their mutual information with the factors, which few mini-batches show where there is none."""
 
 JUDGED = 500
 """Mini-batches of the test split that the judgement of a finished training takes."""
@@ -125,11 +127,15 @@ class Study:
     def train(self, job: Job, work: Training) -> Generator[Record, None, None]:
         """Train it, with a glance at it POINTS times; its curve is kept beside it."""
         job.folder.mkdir(parents=True, exist_ok=True)
-        trim(job.folder / CURVE, work.step)
-        before = job.curve()
-        counted, spent = (before[-1].step, before[-1].seconds) if before else (0, 0.0)
+        counted, spent, begun = 0, 0.0, False
         first, started = work.step, time.monotonic()
         for record in work:
+            if not begun:
+                # Only now is the folder locked, and the file ours.
+                trim(job.folder / CURVE, first)
+                if before := job.curve():
+                    counted, spent = before[-1].step, before[-1].seconds
+                begun = True
             yield record
             if record.step % max(1, job.config.steps // POINTS) == 0:
                 # Steps that a stopped process did behind its last point count at the pace of ours.
@@ -143,9 +149,8 @@ class Study:
 
     def _glance(self, work: Training) -> list[float]:
         """|Spearman| of each factor's unit on a few unseen mini-batches."""
-        run = Run(work.network, work.config, work.step, work.folder, "", "")
-        test = self._codes(run, "test")
-        units = units_of(run.config.method.named, self._codes(run, "train"))
+        test = self._codes(work.network, "test")
+        units = units_of(work.config.method.named, self._codes(work.network, "train"))
         return [
             abs(spearman(test.mean[:, unit], test.labels[:, factor]))
             for factor, unit in enumerate(units)
@@ -168,9 +173,9 @@ class Study:
         write_atomic(job.folder / FIGURES, (json.dumps(figures, indent=1) + "\n").encode())
         return figures
 
-    def _codes(self, run: Run, split: str) -> Codes:
+    def _codes(self, network: Network, split: str) -> Codes:
         groups = some_groups(self.dataset, split, GLANCE)
-        return encode(run.network, self.dataset, split, groups, lambda *_: {})
+        return encode(network, self.dataset, split, groups, each=GLANCE_EACH)
 
 
 def curves(study: Study) -> Image.Image:

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from dcign.board import Board
-from dcign.checkpoint import Checkpoint, Run, Settings, load_run, save_checkpoint, save_settings
+from dcign.checkpoint import Checkpoint, Settings, save_checkpoint, save_settings
 from dcign.clamp import active_units
 from dcign.config import TrainConfig
 from dcign.data import Batch, Batches, noise
@@ -31,8 +31,6 @@ from facegen.errors import UserError
 from facegen.files import locked, remove_partial
 from facegen.latents import FACTORS
 from facegen.minibatches import MiniBatches
-
-__all__ = ["Record", "Run", "Training", "choose_device", "load_run"]
 
 SAVE_SECONDS = 60.0
 """How often a checkpoint is written, which changes nothing in the result."""
@@ -49,7 +47,8 @@ class Record:
     """One update, as seen before it.
 
     step: its number, from 1. reconstruction: nats per image above the least possible.
-    kl: nats per image. psnr: dB, of the decoder's pictures of the clamped codes.
+    kl: nats per image, as dcign.methods.Priced has it. psnr: dB, of the decoder's pictures of what
+        the method gave it.
     gradient: Euclidean norm over all parameters.
     """
 
@@ -163,15 +162,13 @@ class Training:
         with half:
             posterior = self.network.encode(images)
         random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)
-        progress, count = self.step / config.steps, self.dataset.group_count("train")
         given = Given(
             posterior=posterior,
             noise=random,
             active=active,
             truth=batch.truth,
             step=self.step,
-            progress=progress,
-            images=count * self.dataset.group_size,
+            progress=self.step / config.steps,
         )
         code, kl, penalty = config.method(given)
         with half:

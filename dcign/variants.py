@@ -1,45 +1,51 @@
 """What studies set side by side: methods on equal terms, and ladders of one change a rung."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from dcign import methods
 from dcign.config import PRESETS, TrainConfig
+from dcign.optimisers import Optimiser
 
 NARROW = (64, 32, 24, 12)
 """Channels of a decoder like that of `best` at a third less of a step's time."""
 
 
 def peers(
-    names: list[str], steps: int, kl_weights: Sequence[float] = (1.0,)
+    names: list[str],
+    steps: int,
+    kl_weights: Sequence[float] = (1.0,),
+    optimisers: Sequence[Optimiser] = (PRESETS["best"].optimiser,),
 ) -> dict[str, TrainConfig]:
     """Methods by name, in all else equal: network, schedule, images seen are those of `best`.
 
-    kl_weights: each method once with each of these factors of the divergence, since what a peer
-        loses at its paper's strength it may win at another.
+    kl_weights, optimisers: each method once with each of these factors of the divergence, and with
+        each of these optimisers: what a peer loses on the terms of `best` it may win on others.
     """
     base = PRESETS["best"]
     variants = {}
-    for name in names:
-        for weight in kl_weights:
-            title = name if weight == 1 else f"{name}, KL x {weight:g}"
-            variants[title] = replace(
-                base,
-                preset=name,
-                method=methods.make(name),
-                steps=steps,
-                kl_start=weight * base.kl_start,
-                kl_weight=weight * base.kl_weight,
-            )
+    for name, weight, optimiser in itertools.product(names, kl_weights, optimisers):
+        strength = "" if weight == 1 else f", KL x {weight:g}"
+        by = "" if optimiser == base.optimiser else f", {optimiser}"
+        variants[name + strength + by] = replace(
+            base,
+            preset=name,
+            method=methods.make(name),
+            steps=steps,
+            kl_start=weight * base.kl_start,
+            kl_weight=weight * base.kl_weight,
+            optimiser=optimiser,
+        )
     return variants
 
 
 def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
     """From the paper's method at the size of `small`, one change a rung.
 
-    towards: "released" or "best"; each rung keeps the changes of those above it. All rungs see as
-    many images a step: that of `small`, or of `best` from the rung on that says so.
+    towards: "released" or "best"; each rung keeps the changes of those above it. A step sees 80
+    images in mini-batches of 20, or 64 in those of 4 from the rung on that says so.
     """
     small, best = PRESETS["small"], PRESETS["best"]
     config = replace(small, ratio=PRESETS["paper"].ratio, steps=steps or small.steps)
@@ -65,8 +71,8 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "intrinsic ratio": {"method": methods.make("best", together=0.0, redundancy=0.0)},
         "Muon": {"optimiser": best.optimiser},
         "wider decoder": {"network": best.network},
-        "no redundancy": {"method": methods.make("best", together=0.0)},
-        "nothing together": {"method": methods.make("best")},
+        "price of redundancy": {"method": methods.make("best", together=0.0)},
+        "price of a linear map": {"method": methods.make("best")},
     }
     rungs = {"paper": config}
     for name, changes in {"released": down, "best": up}[towards].items():

@@ -189,7 +189,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 
 
 def test_a_missing_run_says_what_to_do(tmp_path: Path, run: Path) -> None:
-    with pytest.raises(UserError, match=r"no run here.*train --run nothing"):
+    with pytest.raises(UserError, match=r"no run here.*cli.py train"):
         load_run(tmp_path / "nothing")
     for path in run.glob("step-*"):
         path.unlink()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dcign.codes import SAMPLE_EACH, SAMPLE_GROUPS
 from dcign.metrics.dci import dci, summary
 from dcign.metrics.factor_vae import factor_vae
 from dcign.metrics.information import assign_units, binned, information
@@ -78,6 +79,17 @@ def test_units_are_assigned_one_each_to_the_best_total():
     codes[:, 6] += 0.2 * truth[:, 1]
     codes[:, 5] = truth[:, 1] + 0.5 * codes[:, 5]
     assert assign_units(codes, truth) == (6, 5, 2)
+
+
+def test_units_are_assigned_right_beside_units_that_rest_in_a_mini_batch():
+    """A unit with one value in a mini-batch has information about anything, if there are few."""
+    random = np.random.default_rng(0)
+    group = np.repeat(np.arange(SAMPLE_GROUPS), SAMPLE_EACH)
+    truth = random.uniform(-1, 1, (SAMPLE_GROUPS, 3))[group]
+    codes = random.standard_normal((SAMPLE_GROUPS, 30))[group]
+    # A correlation of a half.
+    codes[:, :3] = 3**0.5 * truth + 3**0.5 * random.standard_normal((len(group), 3))
+    assert assign_units(codes, truth) == (0, 1, 2)
 
 
 def test_mig_of_a_perfect_code_and_of_noise():
@@ -177,6 +189,14 @@ def test_factor_vae_takes_one_image_of_a_mini_batch():
     truth = np.repeat(factors()[:500], 20, axis=0)
     codes = np.repeat(perfect(factors())[:500], 20, axis=0)
     assert factor_vae(codes, truth, np.repeat(LONE[:500], 20), ALL) > 0.95
+
+
+def test_factor_vae_holds_a_factor_with_few_mini_batches_too():
+    """Of a hundred, the 64 nearest to a value would be no batch with anything held."""
+    truth = factors()
+    few = truth[:100], LONE[:100], ALL
+    assert factor_vae(perfect(truth)[:100], *few) > 0.9
+    assert factor_vae(noise(truth)[:100], *few) < 0.6
 
 
 def test_modularity_and_explicitness():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes import make_dataset
 
-from dcign.codes import Codes, encode, some_groups
+from dcign.codes import SAMPLE_EACH, Codes, encode, some_groups
 from dcign.evaluate import Extras, evaluate
 from dcign.evaluation.factors import factor_reports
 from dcign.evaluation.original import ORIGINAL
@@ -81,7 +81,7 @@ def test_a_network_that_reads_the_picture_is_ranked_above_an_untrained_one(run, 
     assert max(f.leak_mean.ridge for f in ideal.factors) < 0.1
     assert untrained.factors[0].leak_mean.ridge > 0.5
     assert untrained.test_images == 160
-    assert untrained.train_images == 800
+    assert untrained.train_images == 40 * SAMPLE_EACH
     assert untrained.reconstruction.bce_above_floor > 0
 
 
@@ -120,7 +120,16 @@ def test_larger_images_are_averaged_and_smaller_refused(run, tmp_path):
 def test_some_groups_are_of_all_kinds(blobs):
     groups = some_groups(blobs, "train", 20)
     assert len(np.unique(groups)) == 20
-    assert set(blobs.factor_ids("train")[groups]) == set(range(len(FACTORS)))
+    kinds = np.bincount(blobs.factor_ids("train")[groups], minlength=len(FACTORS))
+    assert kinds.tolist() == [5] * len(FACTORS)
+
+
+def test_the_sample_takes_the_first_images_of_each_mini_batch(run, blobs):
+    whole = encode(run.network, blobs, "train", np.array([3, 8]))
+    some = encode(run.network, blobs, "train", np.array([3, 8]), each=SAMPLE_EACH)
+    rows = np.r_[:SAMPLE_EACH, 20 : 20 + SAMPLE_EACH]
+    for name in ("mean", "labels", "identity", "factor_id", "group_id"):
+        assert np.allclose(getattr(some, name), getattr(whole, name)[rows], atol=1e-5), name
 
 
 def test_evaluate_prints_the_original_beside_and_writes_json(here):
@@ -139,11 +148,15 @@ def test_evaluate_complains_in_one_line(here):
     assert "no run here" in one_line(call("evaluate", here))
     (here / "folder").mkdir()
     assert "folder: not a file of its own" in one_line(call("evaluate", "one", "--json", "folder"))
+    assert "both x" in one_line(call("evaluate", "one", "--json", "x", "--report", "x"))
 
 
 @pytest.mark.parametrize(
     ("option", "told", "remedy"),
-    [("--ceiling", "true values", "supervised"), ("--baseline", "none", "vae")],
+    [
+        ("--ceiling", "true values, and who is who", "supervised"),
+        ("--baseline", "none", "vae"),
+    ],
 )
 def test_a_run_is_compared_with_one_that_was_told_what_it_should(here, option, told, remedy):
     line = one_line(call("evaluate", "one", option, "one"))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dcign.codes import SAMPLE_EACH, SAMPLE_GROUPS
 from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
 from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
 from dcign.metrics.probes import probe, read_out
@@ -110,7 +111,7 @@ def test_probe_sees_linear_and_folded_leaks_and_nothing_in_noise(factor, rng):
 
     def scores(code, truth=factor):
         a, b, train, test = halves(code, truth)
-        return probe(a, train, b, test)
+        return probe(a, train, np.arange(len(a)), b, test)
 
     # Signal and noise of equal variance: R^2 is a half.
     assert scores(linear).ridge == pytest.approx(0.5, abs=0.05)
@@ -127,7 +128,30 @@ def test_probe_ignores_affine_maps_of_the_code(factor, rng):
     code[:, 0] += factor / factor.std()
     a, b, train, test = halves(code, factor)
     c, d, _, _ = halves(0.001 * code + 5, factor)
-    assert probe(a, train, b, test).ridge == pytest.approx(probe(c, train, d, test).ridge, abs=1e-6)
+    alone = np.arange(len(a))
+    expected = probe(a, train, alone, b, test).ridge
+    assert probe(c, train, alone, d, test).ridge == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("resting", [True, False])
+@pytest.mark.parametrize("known", [0.0, 0.2])
+def test_probe_finds_what_is_spread_over_units_that_rest_in_a_mini_batch(rng, resting, known):
+    """As many mini-batches as evaluation samples: with a tenth of them it found half of that."""
+
+    def split(groups):
+        # The factor, too, is fixed in most mini-batches: their images are all but copies.
+        group = np.repeat(np.arange(groups), SAMPLE_EACH)
+        factor = rng.standard_normal(groups)[group]
+        code = rng.standard_normal((groups, 60))[group]
+        if not resting:
+            code = rng.standard_normal(code.shape)
+        slope = np.sqrt(known / (1 - known) / code.shape[1])
+        return code + slope * factor[:, None], factor, group
+
+    train_code, train, group = split(SAMPLE_GROUPS)
+    test_code, test, _ = split(SAMPLE_GROUPS)
+    found = probe(train_code, train, group, test_code, test).ridge
+    assert found == pytest.approx(known, abs=0.05)
 
 
 def test_mse_and_psnr():

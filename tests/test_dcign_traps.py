@@ -192,7 +192,7 @@ def test_kl_divergence(posterior):
 def priced(method, posterior, noise, active=ACTIVE):
     """What a method makes of a step in the middle of a training."""
     truth = torch.zeros(*noise.shape[:2], 3, dtype=noise.dtype)
-    return method(Given(posterior, noise, active, truth, step=50, progress=0.5, images=1000))
+    return method(Given(posterior, noise, active, truth, step=50, progress=0.5))
 
 
 @pytest.mark.parametrize("name", methods.names())

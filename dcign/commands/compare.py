@@ -2,17 +2,25 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from dcign.console import run_study
 from facegen.console import COUNT, PATH
 
+if TYPE_CHECKING:
+    from dcign.optimisers import Optimiser
+
 METHODS = sorted(
     path.stem.replace("_", "-")
     for path in Path(__file__).parents[1].joinpath("methods").glob("[a-z]*.py")
 )
 """dcign.methods.names(), whose import would load torch."""
+
+
+OPTIMISERS = ("adam", "muon")
+"""dcign.optimisers.Optimiser's, likewise."""
 
 
 def _chosen(context: click.Context, option: click.Parameter, value: str | None) -> list[str]:
@@ -22,6 +30,15 @@ def _chosen(context: click.Context, option: click.Parameter, value: str | None) 
         if name not in METHODS:
             raise click.BadParameter(f"{name!r} is no method; there are {', '.join(METHODS)}")
     return list(dict.fromkeys(names))
+
+
+def _optimisers(context: click.Context, option: click.Parameter, value: str) -> "list[Optimiser]":
+    """Names of optimisers, separated by commas."""
+    names = [name.strip() for name in value.split(",")]
+    for name in names:
+        if name not in OPTIMISERS:
+            raise click.BadParameter(f"{name!r} is none; there are {', '.join(OPTIMISERS)}")
+    return cast("list[Optimiser]", list(dict.fromkeys(names)))
 
 
 def _weights(context: click.Context, option: click.Parameter, value: str) -> list[float]:
@@ -48,6 +65,13 @@ def _weights(context: click.Context, option: click.Parameter, value: str) -> lis
     show_default=True,
     help="Factors of the divergence; each method with each, as 0.5,1,2.",
 )
+@click.option(
+    "--optimisers",
+    callback=_optimisers,
+    default="muon",
+    show_default=True,
+    help="Each method with each, as adam,muon.",
+)
 @click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
 @click.option("--out", type=PATH, default=Path("runs/compare"), show_default=True, help="Folder.")
 @click.option(
@@ -58,19 +82,21 @@ def command(
     seeds: int,
     steps: int,
     kl_weights: list[float],
+    optimisers: "list[Optimiser]",
     data: Path | None,
     out: Path,
     device: str,
 ) -> None:
     """Train every method on equal terms and judge them in one table; again, to go on.
 
-    All have the network, the schedule and the mini-batches of the preset `best`; units that a
-    method does not name are assigned to factors by their mutual information with them. Writes
-    table.md, table.json and curves.png.
+    All have the network, the optimiser, the schedule and the mini-batches of the preset `best`,
+    which were chosen for it: --kl-weights and --optimisers look for other terms that suit a peer
+    better. Units that a method does not name are assigned to factors by their mutual information
+    with them. Writes table.md, table.json and curves.png.
 
-    800 steps of a method with a seed take about a minute and a half on two quiet cores, judging
-    not counted; `--steps 20000`, as `train` trains `best`, take half an hour.
+    800 steps of a method with a seed take one to three minutes of a core, by its instructions, and
+    judging one more; `--steps 20000`, as `train` trains `best`, half an hour to one and a half.
     """
     from dcign.variants import peers
 
-    run_study(peers(methods, steps, kl_weights), seeds, data, out, device)
+    run_study(peers(methods, steps, kl_weights, optimisers), seeds, data, out, device)

@@ -13,7 +13,7 @@ from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 
 if TYPE_CHECKING:
-    from dcign.train import Run
+    from dcign.checkpoint import Run
 
 
 @click.command("evaluate")
@@ -59,10 +59,12 @@ def command(
     from dcign.sources import open_data
 
     found = _named(run)
-    top = _rival("--ceiling", ceiling, "true values", "supervised")
-    plain = _rival("--baseline", baseline, "none", "vae")
+    top = _rival("--ceiling", ceiling, "supervised")
+    plain = _rival("--baseline", baseline, "vae")
     size = found.network.config.image_size
     dataset = open_data(data, size) if data else dataset_of(found)
+    if target and target == html:
+        raise UserError(f"--json and --report are both {target}; name two files")
     for path in (target, html):
         if path:
             check_target(path)
@@ -116,12 +118,14 @@ def _named(path: Path) -> "Run":
     return run
 
 
-def _rival(option: str, path: Path | None, told: str, method: str) -> "Run | None":
-    """The run named by an option; raises UserError where its method was told something else."""
+def _rival(option: str, path: Path | None, method: str) -> "Run | None":
+    """The run named by an option; raises UserError unless it was told as much as that method is."""
+    from dcign.methods import make
+
     if path is None:
         return None
     run = _named(path)
-    was = run.config.method.supervision
+    was, told = run.config.method.supervision, make(method).supervision
     if was != told:
         raise UserError(
             f"{option} {path}: its method was told {was!r}, and this one is to be told {told!r}; "

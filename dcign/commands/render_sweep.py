@@ -16,7 +16,7 @@ from facegen.latents import ALL_FACTORS, FACTORS
 @click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
 @click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
 @click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
-@click.option("--seed", type=SEED, default=0, help="Another person.")
+@click.option("--seed", type=SEED, help="Another person.  [default: 0]")
 @FACE_MODEL
 def command(
     latent: str,
@@ -24,7 +24,7 @@ def command(
     image: Path | None,
     frames: int,
     out: Path,
-    seed: int,
+    seed: int | None,
     face_model: Path | None,
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
@@ -35,16 +35,18 @@ def command(
 
     if latent not in FACTORS and (name or image):
         raise UserError(f"networks know {', '.join(FACTORS)}, and not {latent}; leave --run out")
+    if image and (seed is not None or face_model):
+        raise UserError("--image is the face to start from; leave --seed and --face-model out")
     run = find(name) if latent in FACTORS else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     make_folder(out)
     if run is None:
-        show = show_truth(latent, frames, seed, face_model)
+        show = show_truth(latent, frames, seed or 0, face_model)
     elif image:
         show = show_picture(run, latent, frames, image, track)
     else:
-        show = show_run(run, latent, frames, seed, face_model, track)
+        show = show_run(run, latent, frames, seed or 0, face_model, track)
     for note in show.notes:
         say(f"warning: {note}")
     if run is None and latent in FACTORS:

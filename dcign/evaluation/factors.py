@@ -53,7 +53,7 @@ def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[F
     """One report for each scalar factor; units: whose is which."""
     rest = intrinsic_units(units, train.mean.shape[1])
     noisy_train, noisy_test = train.sampled(0)[:, rest], test.sampled(1)[:, rest]
-    reports = []
+    groups, reports = train.group_id, []
     for place, (latent, unit) in enumerate(zip(LATENTS, units, strict=True)):
         code, truth = test.mean[:, unit], test.labels[:, place]
         known = train.labels[:, place]
@@ -67,8 +67,8 @@ def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[F
                 monotonicity=monotonicity(code, truth),
                 degrees=read_out(train.mean[:, unit], known, code, truth),
                 degrees_whole=read_out_whole(train.mean, known, test.mean, truth),
-                leak_mean=probe(train.mean[:, rest], known, test.mean[:, rest], truth),
-                leak_sampled=probe(noisy_train, known, noisy_test, truth),
+                leak_mean=probe(train.mean[:, rest], known, groups, test.mean[:, rest], truth),
+                leak_sampled=probe(noisy_train, known, groups, noisy_test, truth),
                 original=ORIGINAL[latent.factor],
             )
         )

@@ -39,9 +39,10 @@ class Redrawing:
     shown: to its value in an image of another person who has the wanted value.
     own: to its value in the true picture itself; where this is much better than shown, the unit is
         relative to the person: its value means one pose of this and another of that one.
+    direction: no unit set, the whole code moved along the direction fitted to the factor.
     copy: the picture left as it was. oracle: the truth itself encoded and decoded, which nothing
-    that this decoder draws is expected to surpass. ceiling: told, by a supervised run.
-    direction: by a plain VAE, whose code is moved along the direction fitted to the factor.
+    that this decoder draws is expected to surpass. ceiling: told, by a supervised run. baseline:
+    direction, by a run told nothing.
     """
 
     factor: str
@@ -49,10 +50,11 @@ class Redrawing:
     told: Likeness
     shown: Likeness
     own: Likeness
+    direction: Likeness
     copy: Likeness
     oracle: Likeness
     ceiling: Likeness | None
-    direction: Likeness | None
+    baseline: Likeness | None
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,11 @@ def redraw(
         told=like(told(seen, task)),
         shown=like(given(seen, task, seen.codes(task.donor))),
         own=like(given(seen, task, truth)),
+        direction=like(moved(seen, task)),
         copy=like(task.source),
         oracle=like(seen.pictures(truth)),
         ceiling=like(told(ceiling, task)) if ceiling else None,
-        direction=like(moved(baseline, task)) if baseline else None,
+        baseline=like(moved(baseline, task)) if baseline else None,
     )
 
 

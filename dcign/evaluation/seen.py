@@ -9,14 +9,15 @@ from scipy.special import expit
 
 from dcign.checkpoint import Run
 from dcign.codes import (
-    SAMPLE_GROUPS,
     Codes,
     Score,
     Track,
     check_readable,
     decode,
     encode,
+    encode_sample,
     intrinsic_units,
+    no_score,
     posterior,
     some_groups,
     units_of,
@@ -68,7 +69,7 @@ def see(
     run: Run,
     dataset: MiniBatches,
     track: Track,
-    score: Score = lambda *_: {},
+    score: Score = no_score,
     test_groups: int | None = None,
 ) -> Seen:
     """Encodes a data set; test_groups limits the mini-batches of the test split (None: all).
@@ -82,8 +83,7 @@ def see(
             raise UserError(
                 f"{dataset.path}: no test images in which the {name} varies; generate more"
             )
-    groups = some_groups(dataset, "train", SAMPLE_GROUPS)
-    train = encode(run.network, dataset, "train", groups, lambda *_: {}, track)
+    train = encode_sample(run.network, dataset, track=track)
     judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
     test = encode(run.network, dataset, "test", judged, score, track)
     return Seen(run, dataset, train, test, units_of(run.config.method.named, train))

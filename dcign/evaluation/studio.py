@@ -56,6 +56,10 @@ class Studio:
         A facegen that draws its people otherwise than the data set shows them would be no judge.
         """
         if isinstance(dataset, LiveDataset):
+            if face_model:
+                raise UserError(
+                    f"--face-model {face_model}: {dataset.path} has its own; leave it out"
+                )
             return cls(dataset.render, dataset.identity_size)
         assert isinstance(dataset, Dataset)
         scene = stored_scene(dataset, "test", 0, None, face_model)

@@ -1,6 +1,6 @@
 """An evaluation as rows of text, the first row of each table a header; the important one first."""
 
-from dcign.evaluate import Report
+from dcign.evaluate import Report, Rival
 from dcign.evaluation.original import FRONTAL_COSINE, RECONSTRUCTION
 from dcign.evaluation.redrawing import Likeness
 from facegen.latents import FACTORS
@@ -11,8 +11,8 @@ SQUARED = "\N{SUPERSCRIPT TWO}"
 DEGREE = "\N{DEGREE SIGN}"
 FEATURES = {
     "intrinsic": "intrinsic code",
-    "ceiling": "intrinsic code of the ceiling",
-    "baseline": "intrinsic code of the baseline",
+    "ceiling": "intrinsic code of the ceiling, {}",
+    "baseline": "intrinsic code of the baseline, {}",
     "units": "only the three factors' units",
     "pixels": "pixels",
     "eigenfaces": "eigenfaces",
@@ -39,6 +39,10 @@ def steps(report: Report) -> str:
     """How far the run was trained, and with how many steps in mind before."""
     before = " and ".join(f"{number:,}" for number in report.continued_from)
     return f"step {report.step:,}" + (f", continued from a training of {before}" if before else "")
+
+
+def _named(rival: Rival | None) -> str:
+    return f"{rival.run}, {rival.method}, step {rival.step:,}" if rival else ""
 
 
 def factor_table(report: Report) -> Table:
@@ -100,10 +104,11 @@ def redrawing_table(report: Report, perceptual: bool = False) -> Table:
         ("unit set to what training says of the value", [d.told for d in drawn]),
         ("unit taken from another person", [d.shown for d in drawn]),
         ("unit taken from the true picture", [d.own for d in drawn]),
+        ("the whole code moved along a fitted direction", [d.direction for d in drawn]),
         ("copy of the input", [d.copy for d in drawn]),
         ("the truth encoded and decoded", [d.oracle for d in drawn]),
-        ("the supervised run's, told", [d.ceiling for d in drawn]),
-        ("the baseline's code moved along a fitted direction", [d.direction for d in drawn]),
+        (f"by the ceiling, told: {_named(report.ceiling)}", [d.ceiling for d in drawn]),
+        (f"by the baseline, moved: {_named(report.baseline)}", [d.baseline for d in drawn]),
     ):
         if any(cells := [cell(like) for like in likes]):
             rows.append((title, *cells))
@@ -116,6 +121,7 @@ def recognition_table(report: Report) -> Table:
     rows: Table = [("", "ROC AUC", "top-1 of 100")]
     for name, title in FEATURES.items():
         if name in found:
+            title = title.format(_named(getattr(report, name, None)))
             rows.append((title, f"{found[name].auc:.3f}", f"{found[name].top1:.2f}"))
     return rows
 

@@ -23,7 +23,6 @@ class Given:
     active: the units of the factor that varies in each mini-batch, see dcign.clamp.
     truth: of the scalar factors, -1..1 over their ranges; only a supervised method may look.
     step: counted from 0. progress: the part of the training that is done, 0..1.
-    images: how many the training split holds.
     """
 
     posterior: Posterior
@@ -32,13 +31,13 @@ class Given:
     truth: Float[Tensor, "group sample factor"]
     step: int
     progress: float
-    images: int
 
 
 class Priced(NamedTuple):
     """The code that the decoder receives, and its price in nats, summed over a step's images.
 
-    kl: the divergence from the prior, which the training weighs. penalty: anything else.
+    kl: the divergence from the prior and what else the training weighs with it. penalty: anything
+    else.
     """
 
     code: Float[Tensor, "group sample code"]

@@ -27,9 +27,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from dcign.clamp import sample
-from dcign.losses import kl_divergence
 from dcign.methods import Given, Priced
-from dcign.methods.gvae import averaged
+from dcign.methods.gvae import averaged, divergence_of_groups, noise_of_groups
 from dcign.models.network import Posterior
 from facegen.latents import LATENTS
 
@@ -67,10 +66,8 @@ class Method:
             noise = given.noise
         else:
             received = averaged(posterior, ~active)
-            noise = torch.where(active, given.noise, given.noise[:, :1])
-        # What a mini-batch shares is said once, and paid once.
-        share = torch.where(active, 1.0, 1.0 / posterior.mean.shape[1])
-        kl = (kl_divergence(received) * share).sum()
+            noise = noise_of_groups(given.noise, active)
+        kl = divergence_of_groups(received, active)
         images = posterior.mean.shape[0] * posterior.mean.shape[1]
         ratios, scalars = variance_ratios(posterior.mean, given.active), len(LATENTS)
         penalty = self.scalar * ratios[:scalars].sum()

@@ -25,22 +25,23 @@ class Method:
     def __call__(self, given: Given) -> Priced:
         code = sample(given.posterior, given.noise)
         flat = Posterior(*(moment.flatten(0, 1) for moment in given.posterior))
-        correlation = total_correlation(code.flatten(0, 1), flat, given.images)
+        correlation = total_correlation(code.flatten(0, 1), flat)
         kl = kl_divergence(given.posterior).sum()
         return Priced(code, kl + (self.beta - 1.0) * correlation)
 
 
 def total_correlation(
-    code: Float[Tensor, "sample code"], posterior: Posterior, images: int
+    code: Float[Tensor, "sample code"], posterior: Posterior
 ) -> Float[Tensor, ""]:
     """KL(q(z) || prod q(z_k)), summed over the sampled codes of a step.
 
-    Both densities by minibatch-weighted sampling (Chen et al. 2018, equation S3) from a data set of
-    so many images. The estimate takes a step's images for independent; here they come in
-    mini-batches that share factors, which every method in a comparison does.
+    Both densities are mixtures of the step's posteriors. Minibatch-weighted sampling (Chen et al.
+    2018, equation S3) divides them by the size of the data set besides, a constant without a
+    gradient. The estimate takes a step's images for independent; here they come in mini-batches
+    that share factors, which every method in a comparison does.
     """
     mean, log_variance = posterior
-    weight = math.log(len(code) * images)
+    weight = math.log(len(code))
     # (sample of z, posterior of an image, code)
     density = -0.5 * (
         (code[:, None] - mean) ** 2 / log_variance.exp() + log_variance + math.log(2 * math.pi)

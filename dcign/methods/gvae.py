@@ -1,6 +1,8 @@
 """The VAE of groups with labels (Bouchacourt et al. 2018, Hosoya 2019): what is shared is averaged.
 
-The averaging of Locatello et al. 2020, with units that the mini-batch's label says are shared.
+The averaging is that of Locatello et al. 2020, with units that the mini-batch's label says are
+shared. As in the group's bound of the first two, these have one draw in a mini-batch and are paid
+for once.
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,10 @@ class Method:
     named: ClassVar[bool] = True
 
     def __call__(self, given: Given) -> Priced:
-        shared = averaged(given.posterior, ~given.active[:, None])
-        return Priced(sample(shared, given.noise), kl_divergence(shared).sum())
+        active = given.active[:, None]
+        shared = averaged(given.posterior, ~active)
+        code = sample(shared, noise_of_groups(given.noise, active))
+        return Priced(code, divergence_of_groups(shared, active))
 
 
 def averaged(posterior: Posterior, shared: Bool[Tensor, "#group #sample code"]) -> Posterior:
@@ -39,3 +43,18 @@ def averaged(posterior: Posterior, shared: Bool[Tensor, "#group #sample code"]) 
     return Posterior(
         torch.where(shared, average, mean), torch.where(shared, log_average, log_variance)
     )
+
+
+def noise_of_groups(
+    noise: Float[Tensor, "group sample code"], active: Bool[Tensor, "group 1 code"]
+) -> Float[Tensor, "group sample code"]:
+    """The same for all of a mini-batch in units that are not active."""
+    return torch.where(active, noise, noise[:, :1])
+
+
+def divergence_of_groups(
+    posterior: Posterior, active: Bool[Tensor, "group 1 code"]
+) -> Float[Tensor, ""]:
+    """The divergence from the prior, in which what a mini-batch shares is paid for once."""
+    share = torch.where(active, 1.0, 1.0 / posterior.mean.shape[1])
+    return (kl_divergence(posterior) * share).sum()

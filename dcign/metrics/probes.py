@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,8 +18,11 @@ from dcign.metrics import Array
 NEIGHBOURS = 50
 """Training images that vote on a factor's value; fewer, if there are not ten times as many."""
 
-RIDGES = np.logspace(-2, 4, 7)
-"""Strengths of ridge regression to choose from, by leaving one image out."""
+RIDGES = np.logspace(-2, 5, 8)
+"""Strengths of ridge regression to choose from."""
+
+FOLDS = 5
+"""Parts that the mini-batches are left out in, to choose the strength."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +86,22 @@ class Probe:
     trees: float
 
 
-def probe(train_code: Array, train_factor: Array, test_code: Array, test_factor: Array) -> Probe:
+def probe(
+    train_code: Array,
+    train_factor: Array,
+    train_group: NDArray[np.int32],
+    test_code: Array,
+    test_factor: Array,
+) -> Probe:
     """Regresses a factor (image,) on codes (image, unit), fitted on train, judged on test.
 
-    A scale-free probe reads tiny residues from posterior means: give it sampled codes too.
+    train_group (image,): the mini-batch, of which all images are left out together to choose the
+    ridge's strength: beside near copies of an image none is too weak. A scale-free probe reads tiny
+    residues from posterior means: give it sampled codes too.
     """
-    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES))
+    parts = min(FOLDS, len(np.unique(train_group)))
+    folds = list(GroupKFold(parts).split(train_code, groups=train_group)) if parts > 1 else None
+    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES, cv=folds))
     # On a busy machine threads wait for each other at every leaf: fifty times slower than one.
     with threadpool_limits(limits=1):
         scores = [
