@@ -17,21 +17,27 @@ _BULGE, _IRIS = 0.55, (24.0, 33.0)
 """A cornea's radius is two thirds of its ball's: normals lean outwards by so much of their angle,
 from the line of sight to the iris' rim, and then less and less; degrees."""
 
+_LEAST = 4
+"""Vertices of a ball, and of an affine map: a mask's hole for an eye has a single one to stand for
+it, which has no size."""
+
 
 class Eyes:
-    """Both eyes of one head model."""
+    """The eyes of one head model: both, or none where it is a mask with holes for them."""
 
     def __init__(self, mean: Tensor, anatomy: Anatomy):
         """A head's mean (3, vertex), mm, and the anatomy of its body."""
         points, angle = mean.double().numpy().T, anatomy.eye_angle.double().numpy()
         left = points[:, 0] > 0
-        self._left, self._right = (
-            _Eye(points, (angle >= 0) & side, (angle < 0) & side, angle) for side in (left, ~left)
+        self._eyes = tuple(
+            _Eye(points, (angle >= 0) & side, (angle < 0) & side, angle)
+            for side in (left, ~left)
+            if ((angle >= 0) & side).sum() >= _LEAST
         )
 
     def seated(self, vertices: Tensor) -> Tensor:
         """Vertices (batch, 3, vertex), mm: balls that looked through their lids are set back."""
-        for eye in (self._left, self._right):
+        for eye in self._eyes:
             back = eye.excess(vertices)[:, None].expand(-1, len(eye.ball))
             move = torch.stack([0 * back, 0 * back, -back], dim=1)
             vertices = vertices.index_add(2, eye.ball, move)
@@ -39,7 +45,7 @@ class Eyes:
 
     def bulging(self, normals: Tensor) -> Tensor:
         """Unit normals (batch, 3, vertex) with those of the corneas, which no vertex stands for."""
-        for eye in (self._left, self._right):
+        for eye in self._eyes:
             on_ball = normals[:, :, eye.ball]
             leaning = on_ball + eye.bulge * (on_ball - normals[:, :, eye.middle, None])
             leaning = torch.nn.functional.normalize(leaning, dim=1)

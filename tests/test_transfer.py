@@ -121,14 +121,19 @@ def test_traits_without_a_shape_still_age_the_skin(dressed: MorphableModel) -> N
 def crop_of(head: MorphableModel, stranger: Shape) -> tuple[Shape, np.ndarray]:
     """A face without neck, ears or back of the head."""
     keep = (head.mean[:, 2] > 30) & (head.mean[:, 1] > -75) & (head.mean[:, 1] < 80)
+    return cut(stranger, keep), keep
+
+
+def cut(shape: Shape, keep: np.ndarray) -> Shape:
+    """What keep (vertex,) marks of a shape."""
     number = np.cumsum(keep) - 1
-    faces = number[stranger.faces[keep[stranger.faces].all(axis=1)]]
-    cut = {
-        field.name: getattr(stranger, field.name)[..., keep, :]
-        for field in dataclasses.fields(stranger)
+    faces = number[shape.faces[keep[shape.faces].all(axis=1)]]
+    kept = {
+        field.name: getattr(shape, field.name)[..., keep, :]
+        for field in dataclasses.fields(shape)
         if field.name != "faces"
     }
-    return Shape(faces=faces, **cut), keep
+    return Shape(faces=faces, **kept)
 
 
 def test_a_crop_in_its_own_colours(head: MorphableModel, stranger: Shape, tmp_path: Path) -> None:
@@ -168,6 +173,22 @@ def test_a_second_load_comes_from_the_cache(
     with pytest.raises(AssertionError, match="registered again"):
         load(path)
     kept.write_bytes(whole)
+
+
+def test_a_mask_with_holes_for_eyes(head: MorphableModel, stranger: Shape, tmp_path: Path) -> None:
+    # Everything about the eyes is cut away, and nothing says where they were.
+    pupils = head.mean[head.fields["eye_angle"] == 0]
+    far = np.linalg.norm(head.mean[:, None] - pupils, axis=2).min(axis=1) > 21
+    mask = cut(stranger, (head.mean[:, 2] > 0) & (head.mean[:, 1] > -75) & far)
+    write_gnm(tmp_path / "mask.npz", mask)
+    model = load(tmp_path / "mask.npz")
+    assert (model.fields["eye_angle"] >= 0).sum() == 2, "one vertex stands for each"
+    renderer = Renderer(model, RenderSettings(size=32, shadows=False))
+    with torch.no_grad():
+        people = renderer.people(torch.zeros(1, model.identity_size))
+        picture = renderer.render(people, renderer.view(torch.zeros(1, 3)))
+    assert people.normals.isfinite().all() and picture.isfinite().all()
+    assert (picture < 0.99).float().mean() > 0.08, "the face is in the picture"
 
 
 def test_commands_take_it(path: Path, dressed: MorphableModel, tmp_path: Path) -> None:
