@@ -11,10 +11,11 @@ from PIL import Image
 
 from cli import cli
 from facegen.errors import UserError
-from facegen.fit import Fitter, Picture, read_picture
+from facegen.fit import Fit, Fitter, Picture, read_picture
 from facegen.fit.measure import Recovery, report
 from facegen.fit.objective import see_eyes
 from facegen.fit.picture import SIZE, background_of, shrink
+from facegen.fit.report import outputs, write_fit
 from facegen.fit.scan import _similarity
 from facegen.fit.solve import _Steps
 from facegen.latents import draw_identity
@@ -180,6 +181,27 @@ def test_a_fit_never_overwrites_its_picture(head, tmp_path, image, monkeypatch) 
     assert result.exit_code == 2
     assert "would overwrite" in result.stderr
     assert (tmp_path / "someone.png").read_bytes() == before
+
+
+def test_a_folder_in_a_file_s_place_shows_before_the_fit(head, tmp_path, image) -> None:
+    Image.fromarray(image).save(tmp_path / "someone.png")
+    (tmp_path / "fits/someone.gif").mkdir(parents=True)
+    arguments = ["fit", str(tmp_path / "someone.png"), "--rendered", "--out", f"{tmp_path}/fits"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert "someone.gif: not a file of its own" in result.stderr
+    assert [path.name for path in (tmp_path / "fits").iterdir()] == ["someone.gif"]
+
+
+def test_parameters_are_kept_whatever_becomes_of_pictures(
+    fitter, tmp_path, image, monkeypatch
+) -> None:
+    monkeypatch.setattr("facegen.fit.report.png_bytes", lambda *_, **__: 1 / 0)
+    picture = Picture(torch.from_numpy(image / np.float32(255)))
+    files = outputs(tmp_path, "someone")
+    with pytest.raises(ZeroDivisionError):
+        write_fit(files, fitter, picture, [Fit(fitter.starts(picture)[0], 0.5)], 16)
+    assert json.loads(files.parameters.read_text())["error"] == 0.5
 
 
 def test_eyes_and_rendered_exclude_each_other(tmp_path) -> None:

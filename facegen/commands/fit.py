@@ -6,7 +6,7 @@ import click
 
 from facegen.console import FACE_MODEL, PATH, SIZE, progress_bar
 from facegen.errors import UserError
-from facegen.files import make_folder
+from facegen.files import check_target
 
 
 @click.command("fit")
@@ -42,17 +42,18 @@ def command(
     """Fit the face model to the face in the picture IMAGE, and show it in new poses and lights."""
     from facegen.benchmark import one_thread
     from facegen.fit import Fitter, find_pupils, read_picture
-    from facegen.fit.report import write_fit
+    from facegen.fit.report import outputs, write_fit
     from facegen.morphable import load
 
     if rendered and eyes:
         raise UserError(
             "--eyes crops a photograph, and --rendered says that facegen framed it: leave one out"
         )
-    written = {out / f"{image.stem}{end}" for end in (".png", ".gif", "-views.png", ".json")}
-    if image.resolve() in {path.resolve() for path in written}:
+    files = outputs(out, image.stem)
+    if image.resolve() in {path.resolve() for path in files}:
         raise UserError(f"--out {out}: would overwrite {image}; choose another folder")
-    make_folder(out)
+    for path in files:
+        check_target(path)
     if not (rendered or eyes):
         eyes = find_pupils(image)
         click.echo(f"pupils at {' '.join(f'{value:.1f}' for value in eyes)}")
@@ -62,10 +63,10 @@ def command(
         fitter = Fitter(load(face_model), rendered)
         with progress_bar() as progress:
             bar = progress.add_task("fitting", total=steps)
-            path = list(progress.track(fitter.fit(picture, steps), task_id=bar))
+            fits = list(progress.track(fitter.fit(picture, steps), task_id=bar))
             # A stage that no longer improves ends before its time.
             progress.update(bar, completed=steps)
-        files = write_fit(out, image.stem, fitter, picture, path, size)
-    for name, value in fitter.unknowns.scalars(path[-1].vector).items():
+        write_fit(files, fitter, picture, fits, size)
+    for name, value in fitter.unknowns.scalars(fits[-1].vector).items():
         click.echo(f"{name} {value:.4g}")
-    click.echo(f"{', '.join(map(str, files))}: written; {path[-1].error:.4f} left of 1")
+    click.echo(f"{', '.join(map(str, files))}: written; {fits[-1].error:.4f} left of 1")

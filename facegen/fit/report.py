@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,18 +29,36 @@ _VIEWS = ((-60.0, 0.0), (-25.0, -50.0), (0.0, 0.0), (0.0, 60.0), (25.0, -10.0), 
 """Azimuth of the head and of the light in the pictures of new views, degrees."""
 
 
-@torch.no_grad()
-def write_fit(
-    folder: Path, name: str, fitter: Fitter, picture: Picture, path: list[Fit], size: int
-) -> list[Path]:
-    """Write a fit's files into a folder; path: the fits on the way, the last one being the result.
+class Outputs(NamedTuple):
+    """The files of a fit.
 
-    NAME.json: every parameter. NAME.png: the picture, the fit, their difference; of a photograph,
-    the fit as the model paints it and with the skin that the photograph shows. NAME.gif: the way
-    there. NAME-views.png: the face in new poses and lights, `size` pixels a side.
+    parameters: every one, as JSON. sheet: the picture, the fit, their difference; of a photograph,
+    the fit as the model paints it and with the skin that the photograph shows. way: the way there,
+    as an animation. views: the face in new poses and lights.
+    """
+
+    parameters: Path
+    sheet: Path
+    way: Path
+    views: Path
+
+
+def outputs(folder: Path, name: str) -> Outputs:
+    """Where in a folder the files of a fit go that is called so."""
+    endings = (".json", ".png", ".gif", "-views.png")
+    return Outputs(*(folder / f"{name}{ending}" for ending in endings))
+
+
+@torch.no_grad()
+def write_fit(files: Outputs, fitter: Fitter, picture: Picture, path: list[Fit], size: int) -> None:
+    """Write a fit's files; path: the fits on the way, the last one being the result.
+
+    size: of new views, pixels a side. Raises OSError; the parameters, from which all else could be
+    drawn again, are written first.
     """
     objective, last = fitter.objective(picture), path[-1]
-    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_parameters(fitter, last), indent=1)
+    write_atomic(files.parameters, (text + "\n").encode())
 
     def panels(fit: Fit) -> list[NDArray[np.uint8]]:
         shown = objective.pictures(fit.vector[None])[0]
@@ -57,13 +75,10 @@ def write_fit(
     portrait = _Portrait(fitter, picture, last, size)
     whole = portrait.panels() or dict(zip(titles, panels(last), strict=True))
     sheet = draw_strip([Row("", np.stack(list(whole.values())))], list(whole))
-    write_atomic(folder / f"{name}.png", png_bytes(sheet, small=True))
-    write_atomic(folder / f"{name}.gif", animation(rows, [str(step) for step in steps]))
+    write_atomic(files.sheet, png_bytes(sheet, small=True))
+    write_atomic(files.way, animation(rows, [str(step) for step in steps]))
     views = np.concatenate([portrait.under(*angles) for angles in _VIEWS], axis=1)
-    write_atomic(folder / f"{name}-views.png", png_bytes(views, small=True))
-    text = json.dumps(_parameters(fitter, last), indent=1)
-    write_atomic(folder / f"{name}.json", (text + "\n").encode())
-    return [folder / f"{name}{end}" for end in (".png", ".gif", "-views.png", ".json")]
+    write_atomic(files.views, png_bytes(views, small=True))
 
 
 class _Portrait:
