@@ -124,6 +124,16 @@ def test_nothing_of_the_background_gets_on_the_skin(renderer, truth, fitted, tex
     assert float((other.tint - texture.tint)[:, face].abs().max()) < 0.05
 
 
+def test_a_forehead_out_of_the_picture_tells_no_hair(renderer, truth, fitted) -> None:
+    # From the chin to below the eyes.
+    middle, half_height = torch.tensor([[0.0, -55.0]]), torch.tensor([50.0])
+    seen = replace(view(renderer, 0.0, 0.0, 35.0), middle=middle, half_height=half_height)
+    picture = renderer.render(renderer.people(truth), seen, colour=True)[0]
+    found, _, _ = take_skin(renderer, renderer.people(fitted), seen, picture, 1.0)
+    assert found.tint.isfinite().all() and (found.tint != 0).any()
+    assert found.hair is None
+
+
 def test_where_the_map_is_filled_there_is_no_seam(texture) -> None:
     unseen = texture.certain < 0.02  # That is, a centimetre from what is seen.
     for dim in (1, 2):

@@ -154,11 +154,14 @@ def _hair(seen: Unrolled, plain: Tensor) -> Tensor:
 
 
 def _colour(skin: Tensor, seen: Unrolled, hair: Tensor) -> Tensor | None:
-    """The reflectance (3,) of what hangs over the forehead and grows above it, if it is hair."""
+    """The reflectance (3,) of what hangs over the forehead and grows above it, if it is hair.
+
+    None, too, where neither is seen.
+    """
     above = seen.there & (seen.anatomy.points[1] > 30) & (seen.sight > 0.5)
     above = above & (seen.anatomy.points[1] < 90)
     found = above & (hair > 0.9)
-    if int(found.sum()) < _HAIRY * int(above.sum()):
+    if int(found.sum()) < max(1.0, _HAIRY * int(above.sum())):
         return None
     return skin[:, found].median(dim=1).values
 
