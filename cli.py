@@ -7,6 +7,7 @@ heavy when they run.
 
 import errno
 import importlib
+import io
 import pkgutil
 import sys
 from typing import Any
@@ -52,6 +53,9 @@ class Commands(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command and exit: 2 for a mistake, 130 for Ctrl-C; a bug keeps its traceback."""
         kwargs["standalone_mode"] = False
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A path may hold bytes that are no text.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             sys.exit(super().main(*args, **kwargs) or 0)
         except click.exceptions.NoArgsIsHelpError as error:

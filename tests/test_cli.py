@@ -1,6 +1,8 @@
 """The command line: quick to help, one line for every mistake."""
 
+import importlib
 import json
+import pkgutil
 import random
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from click.testing import CliRunner, Result
 from fakes import make_dataset
 from PIL import Image
 
+import facegen.commands
 import facegen.generate
 from cli import cli
 from facegen.errors import UserError
@@ -52,6 +55,14 @@ def test_render_says_what_scene_variables_may_be_and_are() -> None:
     text = " ".join(run("render", "--help").output.split())
     assert "In degree, -180 to 180; positive: the nose moves to the right. [default: 18]" in text
     assert "In mm, 35 to 200; positive: the camera steps back and zooms in. [default: 95.7]" in text
+
+
+@pytest.mark.parametrize("name", [x.name for x in pkgutil.iter_modules(facegen.commands.__path__)])
+def test_every_option_of_facegen_explains_itself(name: str) -> None:
+    command = importlib.import_module(f"facegen.commands.{name}").command
+    for one in command.commands.values() if isinstance(command, click.Group) else [command]:
+        options = [param for param in one.params if isinstance(param, click.Option)]
+        assert [option.name for option in options if not option.help] == []
 
 
 def test_info_says_what_is_there(synthetic_dataset: Path) -> None:
@@ -144,18 +155,25 @@ def test_a_folder_that_takes_no_files_is_told_before_anything_is_read() -> None:
     assert "nothing can be written" in line
 
 
-@pytest.mark.parametrize("what", ["folder", "link", "file/sheet.png"])
+@pytest.mark.parametrize("what", ["folder.png", "link.png", "file/sheet.png"])
 def test_what_is_no_file_is_never_replaced(
     synthetic_dataset: Path, tmp_path: Path, what: str
 ) -> None:
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").write_text("mine")
-    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "link.png").symlink_to(tmp_path / "file")
     line = assert_one_line(run("preview", synthetic_dataset, "--out", tmp_path / what))
     assert "not a f" in line
     assert "; choose another" in line
-    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link.png").is_symlink()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_pictures_are_called_png(synthetic_dataset: Path, tmp_path: Path) -> None:
+    for command in (["preview", synthetic_dataset], ["benchmark", "scaling"]):
+        for out in (tmp_path / "sheet.jpg", Path(".")):
+            line = assert_one_line(run(*command, "--out", out))
+            assert line == f"error: {out}: written as .png; choose a name that ends so"
 
 
 def test_a_device_is_no_face_model() -> None:

@@ -50,8 +50,8 @@ def scaling(out: Path) -> None:
     from facegen.pictures import png_bytes
     from facegen.scaling import as_json, draw, measure
 
-    figures = out.with_suffix(".json")
     check_target(out, ".png")
+    figures = out.with_suffix(".json")
     check_target(figures)
     curves = measure()
     write_atomic(out, png_bytes(draw(curves)))

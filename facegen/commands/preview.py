@@ -18,6 +18,6 @@ def command(path: Path, out: Path | None) -> None:
     from facegen.shards import Dataset
 
     dataset, target = Dataset(path), out or path / "preview.png"
-    check_target(target)
+    check_target(target, ".png")
     write_atomic(target, png_bytes(contact_sheet(dataset), small=True))
     click.echo(f"{target}: written")

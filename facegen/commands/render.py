@@ -43,7 +43,12 @@ def scene_variables(command: Command) -> Command:
     type=WEIGHTS,
     help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them.",
 )
-@click.option("--environment", type=PATH, help="Panorama that lights a new face instead.")
+@click.option(
+    "--environment",
+    type=PATH,
+    help="Panorama that lights a new face; the key light stays on beside it only with "
+    "--light-azimuth or --light-elevation.",
+)
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
 @click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
 @click.option("--truth", is_flag=True, help="Write landmarks, depth, normals, albedo, parts, mask.")

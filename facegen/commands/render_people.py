@@ -13,8 +13,12 @@ MOST_PIXELS = 200_000_000
 
 
 @click.command("render-people")
-@click.option("--count", type=click.IntRange(1, 1000), default=18, show_default=True)
-@click.option("--columns", type=click.IntRange(1, 40), default=6, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1, 1000), default=18, show_default=True, help="How many people."
+)
+@click.option(
+    "--columns", type=click.IntRange(1, 40), default=6, show_default=True, help="People in a row."
+)
 @click.option("--size", type=SIZE, default=256, show_default=True, help="Pixels a side, of each.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Which people.")
 @click.option("--gray", is_flag=True, help="As in data sets; RGB otherwise.")
