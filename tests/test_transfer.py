@@ -14,7 +14,7 @@ from cli import cli
 from facegen.latents import draw_identity
 from facegen.maker import open_source
 from facegen.morphable import MorphableModel, load
-from facegen.morphable.cache import folder
+from facegen.morphable.cache import cached, folder
 from facegen.presets import GenerateConfig
 from facegen.render import Renderer, RenderSettings
 from facegen.traits import TRAITS
@@ -173,6 +173,30 @@ def test_a_second_load_comes_from_the_cache(
     with pytest.raises(AssertionError, match="registered again"):
         load(path)
     kept.write_bytes(whole)
+
+
+def test_a_damaged_cache_costs_time_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGEN_CACHE", str(tmp_path))
+    path, expected = tmp_path / "one.npz", np.arange(3)
+    cached("one", "", lambda: {"values": expected})
+    whole = path.read_bytes()
+    # The archive's directory, of which zipfile complains in many ways.
+    for place in range(whole.index(b"PK\x01\x02"), len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        found = cached("one", "", lambda: {"values": expected})
+        np.testing.assert_array_equal(found["values"], expected)
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("FACEGEN_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cached("one", "", lambda: {"values": np.arange(3)}).keys() == {"values"}
 
 
 def test_a_mask_with_holes_for_eyes(head: MorphableModel, stranger: Shape, tmp_path: Path) -> None:

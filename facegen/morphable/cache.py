@@ -4,7 +4,6 @@ import hashlib
 import io
 import logging
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.files import write_atomic
+from facegen.morphable.npz import DAMAGED
 
 Arrays = dict[str, NDArray[Any]]
 
 _STAMP = "stamp"
 
 
-def folder() -> Path:
-    """Where it is kept: FACEGEN_CACHE, or facegen in the user's own cache."""
+def folder() -> Path | None:
+    """Where it is kept: FACEGEN_CACHE, or facegen in the user's own cache; None without a home."""
     own = os.environ.get("FACEGEN_CACHE")
     if own:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "facegen"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "facegen"
+    except RuntimeError:
+        return None
 
 
 def cached(name: str, stamp: str, make: Callable[[], Arrays]) -> Arrays:
@@ -34,7 +37,10 @@ def cached(name: str, stamp: str, make: Callable[[], Arrays]) -> Arrays:
     stamp: everything that the result depends on; with another one it is made anew and replaces the
     old. A cache that cannot be read or written costs time and nothing else.
     """
-    path = folder() / f"{name}.npz"
+    place = folder()
+    if place is None:
+        return make()
+    path = place / f"{name}.npz"
     kept = _read(path, stamp)
     if kept is not None:
         return kept
@@ -56,7 +62,7 @@ def _read(path: Path, stamp: str) -> Arrays | None:
             if str(file[_STAMP]) != stamp:
                 return None
             return {name: file[name] for name in file.files if name != _STAMP}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (*DAMAGED, ValueError, KeyError):
         return None
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from facegen.errors import UserError
 
+DAMAGED = (zipfile.BadZipFile, EOFError, OSError, zlib.error, RuntimeError, MemoryError)
+"""What zipfile and numpy may raise on damaged bytes, beside ValueError."""
+
 
 def members(path: Path) -> frozenset[str]:
     """The names of the arrays in an npz; of any other file, none."""
@@ -33,6 +36,6 @@ def arrays_of(path: Path, names: Iterable[str]) -> dict[str, NDArray[np.generic]
                 arrays[name] = archive[name]
     except ValueError as error:
         raise UserError(f"{path}: {name!r} is refused ({error})") from None
-    except (zipfile.BadZipFile, EOFError, OSError, zlib.error, RuntimeError, MemoryError) as error:
+    except DAMAGED as error:
         raise UserError(f"{path}: {name!r} is damaged ({error}); download it anew") from None
     return arrays
