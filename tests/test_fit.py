@@ -72,6 +72,7 @@ def test_what_is_no_picture_is_one_clear_line(tmp_path, name, content, complaint
         ((10.0, 50.0, 310.0, 50.0), "not in its 300 x 200 pixels"),
         ((150.0, 50.0, 100.0, 50.0), "the one at the left comes first"),
         ((100.0, 50.0, 101.0, 50.0), "too small"),
+        ((2.0, 50.0, 290.0, 50.0), "the face would be 1267 pixels wide, in a picture of 300 x 200"),
     ],
 )
 def test_eyes_that_cannot_be_are_refused(tmp_path, eyes, complaint) -> None:

@@ -22,6 +22,10 @@ LARGEST = 1024
 _LEAST = 24
 """Pixels a side below which nobody is recognized."""
 
+_MOST = 3
+"""Sides of a picture that a face's may have: pupils farther apart are a slip, and a crop of their
+size would fill the memory."""
+
 _SIDES, _EYES_AT = 4.4, 0.53
 """In facegen's own pictures of frontal faces: sides of the picture to the distance of the pupils,
 and the eyes' height from the top."""
@@ -74,6 +78,11 @@ def read_picture(path: Path, eyes: tuple[float, float, float, float] | None = No
         side = _SIDES * float(np.hypot(eyes[2] - eyes[0], eyes[3] - eyes[1]))
         left = (eyes[0] + eyes[2] - side) / 2
         top = (eyes[1] + eyes[3]) / 2 - _EYES_AT * side
+        if side > _MOST * max(width, height):
+            raise UserError(
+                f"{path}: with eyes at {eyes} the face would be {side:.0f} pixels wide, in a "
+                f"picture of {width} x {height}; give where its two pupils are"
+            )
     if side < _LEAST:
         raise UserError(
             f"{path}: a face in {side:.0f} x {side:.0f} of its {width} x {height} pixels is too "
