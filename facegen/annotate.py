@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facegen.people import distinct
 from facegen.render import Renderer
 from facegen.truth import GroundTruth
 from facegen.truth_columns import COLUMNS
@@ -33,10 +34,9 @@ class Annotator:
             column.name: np.empty((len(labels), *column.row_shape(size)), column.dtype)
             for column in COLUMNS
         }
-        faces = identity if expression is None else np.hstack([identity, expression])
-        _, first, which = np.unique(faces, axis=0, return_index=True, return_inverse=True)
+        _, first, which = distinct(identity, expression)
         for number, person in enumerate(first):
-            rows = np.flatnonzero(which.reshape(-1) == number)
+            rows = np.flatnonzero(which == number)
             how = None if expression is None else torch.from_numpy(expression[[person]])
             with torch.no_grad():
                 people = self._renderer.people(torch.from_numpy(identity[[person]]), how)

@@ -4,6 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
@@ -52,6 +54,19 @@ class People:
     def some(self, numbers: slice) -> "People":
         """Those people; their memory is shared."""
         return _some(self, numbers)
+
+
+def distinct(
+    identity: NDArray[np.float32], expression: NDArray[np.float32] | None
+) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
+    """Who is in scenes of these coefficients (scene, mode), each once.
+
+    Comes back as coefficients (person, mode), those of the expression behind those of the identity;
+    the first scene of each person (person,); and which person is in each scene (scene,).
+    """
+    faces = identity if expression is None else np.hstack([identity, expression])
+    people, first, which = np.unique(faces, axis=0, return_index=True, return_inverse=True)
+    return people, first, which.reshape(-1)
 
 
 _Batch = TypeVar("_Batch", People, Appearance)

@@ -20,6 +20,7 @@ from facegen.latents import FACTORS
 from facegen.layout import write_shard
 from facegen.manifest import Slot
 from facegen.morphable import load
+from facegen.people import distinct
 from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.raster import rasterize
@@ -164,9 +165,9 @@ def _draw(renderer: Renderer, batches: list[MiniBatch], spent: dict[str, float])
     """Render mini-batches as Renderer.images does, and their rasterization once more, timed."""
     labels = torch.from_numpy(np.concatenate([batch.labels for batch in batches]))
     identity = np.concatenate([batch.identity for batch in batches])
-    distinct, which = np.unique(identity, axis=0, return_inverse=True)
+    everyone, _, which = distinct(identity, None)
     with _clock(spent, "morph"):
-        people = renderer.people(torch.from_numpy(distinct))
+        people = renderer.people(torch.from_numpy(everyone))
     for rows, who, view in renderer.view(labels).grouped(which, POSES_AT_ONCE):
         some = people.some(who)
         with _clock(spent, "render"):

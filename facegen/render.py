@@ -24,7 +24,7 @@ from facegen.looks import appearance_of
 from facegen.morphable import MorphableModel
 from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare
-from facegen.people import People
+from facegen.people import People, distinct
 from facegen.raster import (
     Fragments,
     Topology,
@@ -236,22 +236,30 @@ class Renderer:
 
         labels (batch, name), in the units of facegen.latents; identity (batch, coefficient);
         expression (batch, coefficient), None for neutral faces. What a person needs is computed
-        once for all pictures of that person.
+        once for all pictures of that person. Raises UserError unless all have these shapes.
         """
-        if identity.shape[1:] != (self.model.identity_size,):
-            raise UserError(
-                f"identity has {identity.shape[-1]} coefficients, but the face model "
-                f"{self.model.name!r} has {self.model.identity_size}: is it another model's data?"
-            )
-        faces = identity if expression is None else np.hstack([identity, expression])
-        distinct, which = np.unique(faces, axis=0, return_inverse=True)
-        shown = torch.from_numpy(distinct).to(self.device)
+        sizes = [("identity", identity, self.model.identity_size)]
+        if expression is not None:
+            sizes.append(("expression", expression, len(self.model.expression_basis)))
+        for name, coefficients, size in sizes:
+            if coefficients.shape[1:] != (size,):
+                raise UserError(
+                    f"{name} has {coefficients.shape[-1]} coefficients, but the face model "
+                    f"{self.model.name!r} has {size}: is it another model's data?"
+                )
+            if len(coefficients) != len(labels):
+                raise UserError(
+                    f"labels of {len(labels)} scenes and {name} of {len(coefficients)}; give both "
+                    "a row for each"
+                )
+        everyone, _, which = distinct(identity, expression)
+        shown = torch.from_numpy(everyone).to(self.device)
         who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
         views = self.view(torch.from_numpy(labels).to(self.device), names)
         with torch.no_grad():
-            for first in range(0, len(distinct), _PEOPLE_AT_ONCE):
+            for first in range(0, len(everyone), _PEOPLE_AT_ONCE):
                 some = slice(first, first + _PEOPLE_AT_ONCE)
                 people = self.people(who[some], None if expression is None else how[some])
                 members = np.flatnonzero((which >= some.start) & (which < some.stop))

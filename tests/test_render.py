@@ -170,6 +170,19 @@ def test_another_models_identity_is_refused(renderer) -> None:
         renderer.images(np.zeros((1, 3), np.float32), np.zeros((1, 7), np.float32))
 
 
+def test_scenes_whose_columns_differ_are_refused(renderer, head, person) -> None:
+    labels, identity = np.zeros((2, 3), np.float32), np.stack([person] * 2)
+    expression = np.zeros((2, len(head.expression_basis)), np.float32)
+    with pytest.raises(UserError, match="labels of 2 scenes and identity of 1"):
+        renderer.images(labels, identity[:1])
+    with pytest.raises(UserError, match="labels of 1 scenes and identity of 2"):
+        renderer.images(labels[:1], identity)
+    with pytest.raises(UserError, match="labels of 2 scenes and expression of 1"):
+        renderer.images(labels, identity, expression[:1])
+    with pytest.raises(UserError, match=r"expression has 1 coefficients.*another model"):
+        renderer.images(labels, identity, expression[:, :1])
+
+
 def smooth_loss(renderer, people, angles, weights):
     picture = renderer.render(people, renderer.view(angles[None]))
     return (picture.double() * weights).sum()
