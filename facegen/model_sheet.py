@@ -68,12 +68,10 @@ def _cells(model: MorphableModel) -> Iterator[_Cell]:
         moved[:, column] = values
         return moved
 
-    for mode, name in enumerate(model.mode_names[:_MODES]):
-        yield _Cell(name, "-2, 0, +2 sd", driven(rest, mode, signed), neutral)
-    colours = len(model.albedo.basis) if model.albedo else 0
-    for mode in range(min(colours, _COLOURS)):
-        moved = driven(rest, len(model.basis) + mode, signed)
-        yield _Cell(f"colour {mode + 1}", "-2, 0, +2 sd", moved, neutral)
+    _, colours, *_ = model.split(torch.arange(model.identity_size)[None])
+    for column in (*range(len(model.basis))[:_MODES], *colours[0, :_COLOURS].tolist()):
+        moved = driven(rest, column, signed)
+        yield _Cell(model.identity_names[column], "-2, 0, +2 sd", moved, neutral)
     for number, name in enumerate(model.expression_names[:_EXPRESSIONS]):
         values, steps = (
             (signed, "-2, 0, +2 sd") if model.expression_signed else (weights, "0, 0.5, 1")

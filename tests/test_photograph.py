@@ -46,6 +46,18 @@ def people(head, unknowns):
     return vectors
 
 
+def test_signed_expressions_are_normals_as_identities_are(head) -> None:
+    components = replace(
+        head,
+        expression_signed=True,
+        expression_names=tuple(f"expression_{k}" for k in range(len(head.expression_basis))),
+    )
+    unknowns = Unknowns(SCENE, components, expressions=True)
+    for column in (unknowns.sigma, unknowns.step, unknowns.low, unknowns.high):
+        assert column[len(SCENE) :].unique().numel() == 1
+    assert float(unknowns.low[-1]) == -float(unknowns.high[-1]) < -2
+
+
 def seen(renderer, unknowns, vector, background=0.6):
     people = unknowns.people(renderer, vector[None])
     view = unknowns.view(renderer, vector[None], background)

@@ -11,6 +11,7 @@ from foreign_models import Shape, write_bfm2017, write_gnm
 from PIL import Image
 
 from cli import cli
+from facegen.appearance import APPEARANCE
 from facegen.latents import draw_identity
 from facegen.maker import open_source
 from facegen.morphable import MorphableModel, load
@@ -107,12 +108,13 @@ def test_identity_goes_where_it_belongs(dressed: MorphableModel) -> None:
     shape, colours, traits, looks = dressed.split(identity)
     assert torch.equal(torch.cat([shape, colours, traits, looks], dim=1), identity)
     assert (shape.shape[1], colours.shape[1], traits.shape[1]) == (3, 0, len(TRAITS))
+    assert dressed.identity_names == (*dressed.mode_names, *TRAITS, *APPEARANCE)
 
 
 def test_traits_without_a_shape_still_age_the_skin(dressed: MorphableModel) -> None:
     renderer = Renderer(dressed, RenderSettings(size=32))
     identity = torch.zeros(2, dressed.identity_size)
-    identity[1, len(dressed.basis) + TRAITS.index("age")] = 2.5
+    identity[1, dressed.identity_names.index("age")] = 2.5
     with torch.no_grad():
         people = renderer.people(identity)
     assert (people.hair[1].mean() - people.hair[0].mean()) > 0.05, "old hair is grey"
@@ -147,7 +149,7 @@ def test_a_crop_in_its_own_colours(head: MorphableModel, stranger: Shape, tmp_pa
 
     renderer = Renderer(model, RenderSettings(size=48, shadows=False))
     identity = torch.zeros(3, model.identity_size)
-    identity[1, len(model.basis)] = 5.0
+    identity[1, model.identity_names.index("colour_1")] = 5.0
     with torch.no_grad():
         people = renderer.people(identity)
         linear = ((0.6 + 0.055) / 1.055) ** 2.4

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from facegen.appearance import APPEARANCE
 from facegen.files import write_atomic
 from facegen.film import Row, animation, draw_strip
 from facegen.fit.picture import Picture, background_of
 from facegen.fit.skin import take_skin
 from facegen.fit.solve import Fit, Fitter
-from facegen.morphable import MorphableModel
 from facegen.people import People
 from facegen.pictures import png_bytes
 from facegen.render import Renderer, RenderSettings
@@ -137,16 +135,9 @@ def _parameters(fitter: Fitter, fit: Fit) -> dict[str, Any]:
         "scene": unknowns.scalars(fit.vector),
         "units": {unknown.name: unknown.unit for unknown in unknowns.scene},
         "identity": identity,
-        "identity_names": _names(model),
+        "identity_names": model.identity_names,
         "expression": dict(zip(model.expression_names, expression, strict=False)),
     }
-
-
-def _names(model: MorphableModel) -> list[str]:
-    """Of the identity coefficients; those after the shape's are counted where they have no name."""
-    rest = model.identity_size - len(model.mode_names)
-    known = APPEARANCE if rest == len(APPEARANCE) else [f"further_{k + 1}" for k in range(rest)]
-    return [*model.mode_names, *known]
 
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:

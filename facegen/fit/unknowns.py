@@ -7,7 +7,6 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from facegen.appearance import APPEARANCE
 from facegen.latents import IDENTITY_SIGMA
 from facegen.morphable import MorphableModel
 from facegen.people import People
@@ -80,8 +79,12 @@ MOUTHS = {
 """Weights of ARKit's blend shapes, left and right alike, of mouths to start from: lips that are
 closed on a picture's teeth are no slope away from being open."""
 
-_IDENTITY_STEP, _EXPRESSION_STEP = 0.15, 0.1
-_EXPRESSION_SIGMA, _RARE_SIGMA = 0.2, 0.04
+_NORMAL = (IDENTITY_SIGMA, 0.15, -4 * IDENTITY_SIGMA, 4 * IDENTITY_SIGMA)
+_WEIGHT = (0.2, 0.1, 0.0, 1.0)
+"""Of coefficients that are drawn as normals, and of blend shapes' weights: the prior's standard
+deviation, the step of a difference quotient, and the bounds."""
+
+_RARE_SIGMA = 0.04
 _COMMON = {
     "jawOpen", "mouthSmile_L", "mouthSmile_R", "mouthUpperUp", "mouthLowerDown", "mouthStretch",
     "browDown", "browInnerUp", "browOuterUp_L", "browOuterUp_R",
@@ -104,7 +107,7 @@ class Unknowns:
             model.identity_size,
             len(model.expression_basis) if expressions else 0,
         ]
-        signed = -1.0 if model.expression_signed else 0.0
+        self._looks = {name: len(scene) + k for k, name in enumerate(model.identity_names)}
 
         def column(values: list[float], identity: float, expression: float) -> Tensor:
             _, people, expressions = self._sizes
@@ -112,13 +115,13 @@ class Unknowns:
 
         self._expressions = model.expression_names if expressions else ()
         self.rest = column([x.rest for x in scene], 0.0, 0.0)
-        self.sigma = column([x.sigma for x in scene], IDENTITY_SIGMA, _EXPRESSION_SIGMA)
+        names = ("sigma", "step", "low", "high")
+        scalars = ([getattr(x, name) for x in scene] for name in names)
+        own = _NORMAL if model.expression_signed else _WEIGHT
+        self.sigma, self.step, self.low, self.high = map(column, scalars, _NORMAL, own)
         if expressions and "jawOpen" in model.expression_names:
             rare = [name not in _COMMON for name in model.expression_names]
             self.sigma[-len(rare) :][torch.tensor(rare)] = _RARE_SIGMA
-        self.step = column([x.step for x in scene], _IDENTITY_STEP, _EXPRESSION_STEP)
-        self.low = column([x.low for x in scene], -4 * IDENTITY_SIGMA, signed)
-        self.high = column([x.high for x in scene], 4 * IDENTITY_SIGMA, 1.0)
 
     def styled(self, vector: Tensor, style: str) -> Tensor:
         """A vector (unknown,) with the hair of one of HAIRSTYLES."""
@@ -127,23 +130,19 @@ class Unknowns:
     def groomed(self, vector: Tensor, looks: Mapping[str, float]) -> Tensor:
         """A vector (unknown,) with other coefficients of the appearance, standard deviations."""
         vector = vector.clone()
-        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
         for name, value in looks.items():
-            vector[appearance + APPEARANCE.index(name)] = IDENTITY_SIGMA * value
+            vector[self._looks[name]] = IDENTITY_SIGMA * value
         return vector
 
     def look(self, vector: Tensor, name: str) -> float:
         """A coefficient of the appearance in a vector (unknown,), standard deviations."""
-        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
-        return float(vector[appearance + APPEARANCE.index(name)]) / IDENTITY_SIGMA
+        return float(vector[self._looks[name]]) / IDENTITY_SIGMA
 
     def resting(self, start: Tensor) -> Tensor:
         """The prior's mean (unknown,) of fits that keep the hairstyle and mouth they start with."""
         rest = self.rest.clone()
-        appearance = self._sizes[0] + self._sizes[1] - len(APPEARANCE)
         for name in ("hair_length", "hair_style"):
-            column = appearance + APPEARANCE.index(name)
-            rest[column] = start[column]
+            rest[self._looks[name]] = start[self._looks[name]]
         for columns in self._mouth.values():
             rest[columns] = start[columns]
         return rest

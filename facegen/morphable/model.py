@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -80,20 +81,35 @@ class MorphableModel:
         return self.mode_names[: len(TRAITS)] == TRAITS
 
     @property
+    def identity_names(self) -> tuple[str, ...]:
+        """What each identity coefficient stands for: all that anybody needs to know of the layout.
+
+        First shape, then own colours, then the traits that shape lacks, then APPEARANCE.
+        """
+        return sum(self._identity_parts, ())
+
+    @property
     def identity_size(self) -> int:
-        """Identity coefficients: shape, own colours, traits that shape lacks, APPEARANCE."""
+        """Identity coefficients of a person."""
+        return len(self.identity_names)
+
+    @property
+    def _identity_parts(self) -> tuple[tuple[str, ...], ...]:
         colours = len(self.albedo.basis) if self.albedo else 0
-        return len(self.basis) + colours + (not self.has_traits) * len(TRAITS) + len(APPEARANCE)
+        return (
+            self.mode_names,
+            tuple(f"colour_{mode + 1}" for mode in range(colours)),
+            () if self.has_traits else TRAITS,
+            APPEARANCE,
+        )
 
     def split(self, identity: Tensor) -> Identity:
         """Identity coefficients (batch, identity_size) by what they drive."""
-        shape = identity[:, : len(self.basis)]
-        rest = identity[:, len(self.basis) :]
-        count = len(self.albedo.basis) if self.albedo else 0
-        colours, rest = rest[:, :count], rest[:, count:]
+        sizes = [len(part) for part in self._identity_parts]
+        shape, colours, traits, appearance = torch.split(identity, sizes, dim=1)
         if self.has_traits:
-            return Identity(shape, colours, shape[:, : len(TRAITS)], rest)
-        return Identity(shape, colours, rest[:, : len(TRAITS)], rest[:, len(TRAITS) :])
+            traits = shape[:, : len(TRAITS)]
+        return Identity(shape, colours, traits, appearance)
 
     def vertices(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
         """Coefficients (face, mode) to neutral vertices (face, vertex, 3) in mm."""
@@ -102,7 +118,7 @@ class MorphableModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything that shapes a picture."""
+        """A hash of the arrays that shape a picture, names and the albedo's encoding left out."""
         digest = hashlib.sha256()
         own = (self.albedo.mean, self.albedo.basis) if self.albedo else ()
         anatomy = (self.fields[name] for name in sorted(self.fields))
