@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,12 @@ def find(name: Path | None) -> "Run | None":
     run = load_run(folder)
     run.network.to(choose_device("auto"))
     return run
+
+
+def track(work: Sequence[Any]) -> Iterator[Any]:
+    """Pass images through a network under a progress bar."""
+    with progress_bar() as progress:
+        yield from progress.track(work, description="encoding")
 
 
 def run_study(

@@ -1,6 +1,5 @@
 """What commands share: types of arguments, progress bars, tables."""
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +50,11 @@ class WeightsType(click.types.StringParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         weights: dict[str, float] = {}
         for part in str(value).split(","):
-            name, _, number = part.partition("=")
+            name, _, number = (piece.strip() for piece in part.partition("="))
+            if name in weights:
+                self.fail(f"{name!r} is named twice; name each once", param, ctx)
             try:
-                weights[name.strip()] = float(number)
+                weights[name] = float(number)
             except ValueError:
                 self.fail(f"{part!r} is not like jawOpen=0.8", param, ctx)
         return weights
@@ -87,12 +88,6 @@ def progress_bar() -> "Progress":
         console=Console(stderr=True),
         speed_estimate_period=120.0,
     )
-
-
-def track(work: Sequence[Any]) -> Iterator[Any]:
-    """Pass images through a network under a progress bar."""
-    with progress_bar() as progress:
-        yield from progress.track(work, description="encoding")
 
 
 def print_table(rows: list[tuple[str, ...]]) -> None:

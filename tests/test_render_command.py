@@ -105,6 +105,7 @@ def test_a_panorama_lights_a_new_face(tmp_path: Path) -> None:
         (["--expression", "grin=1"], "'grin'"),
         (["--expression", "jawOpen=nan"], "jawOpen must lie in"),
         (["--expression", "jawOpen"], "jawOpen=0.8"),
+        (["--expression", "jawOpen=0.8, jawOpen =0.1"], "'jawOpen' is named twice"),
         (["--size", "-4"], "-4"),
         (["--face-model", "nowhere"], "nowhere"),
         (["--out", "face.jpg"], ".png"),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dcign.console import RUNS, find
-from facegen.console import FACE_MODEL, PATH, print_table, say, track
+from dcign.console import RUNS, find, track
+from facegen.console import FACE_MODEL, PATH, print_table, say
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from dcign.console import RUNS, find
-from facegen.console import FACE_MODEL, PATH, SEED, say, track
+from dcign.console import RUNS, find, track
+from facegen.console import FACE_MODEL, PATH, SEED, say
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
 
