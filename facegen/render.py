@@ -14,7 +14,6 @@ from facegen.anatomy import Anatomy, survey
 from facegen.curtain import COARSE, DENSE
 from facegen.detail import Lit, Painter
 from facegen.device import move
-from facegen.errors import UserError
 from facegen.eyes import Eyes
 from facegen.geometry import VertexNormals, direction, project
 from facegen.hair import coverage, displace, hair_colours
@@ -238,20 +237,7 @@ class Renderer:
         expression (batch, coefficient), None for neutral faces. What a person needs is computed
         once for all pictures of that person. Raises UserError unless all have these shapes.
         """
-        sizes = [("identity", identity, self.model.identity_size)]
-        if expression is not None:
-            sizes.append(("expression", expression, len(self.model.expression_basis)))
-        for name, coefficients, size in sizes:
-            if coefficients.shape[1:] != (size,):
-                raise UserError(
-                    f"{name} has {coefficients.shape[-1]} coefficients, but the face model "
-                    f"{self.model.name!r} has {size}: is it another model's data?"
-                )
-            if len(coefficients) != len(labels):
-                raise UserError(
-                    f"labels of {len(labels)} scenes and {name} of {len(coefficients)}; give both "
-                    "a row for each"
-                )
+        self.model.check_coefficients(identity, expression, len(labels))
         everyone, _, which = distinct(identity, expression)
         shown = torch.from_numpy(everyone).to(self.device)
         who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.appearance import APPEARANCE
+from facegen.errors import UserError
 from facegen.traits import TRAITS
 
 
@@ -110,6 +111,24 @@ class MorphableModel:
         if self.has_traits:
             traits = shape[:, : len(TRAITS)]
         return Identity(shape, colours, traits, appearance)
+
+    def check_coefficients(
+        self, identity: NDArray[np.float32], expression: NDArray[np.float32] | None, scenes: int
+    ) -> None:
+        """Raise UserError unless these are as many rows of coefficients as there are scenes."""
+        sizes = [("identity", identity, self.identity_size)]
+        if expression is not None:
+            sizes.append(("expression", expression, len(self.expression_basis)))
+        for name, rows, size in sizes:
+            if rows.shape[1:] != (size,):
+                raise UserError(
+                    f"{name} has {rows.shape[-1]} coefficients, but the face model {self.name!r} "
+                    f"has {size}: is it another model's data?"
+                )
+            if len(rows) != scenes:
+                raise UserError(
+                    f"labels of {scenes} scenes and {name} of {len(rows)}; give both a row for each"
+                )
 
     def vertices(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
         """Coefficients (face, mode) to neutral vertices (face, vertex, 3) in mm."""
