@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,8 +67,8 @@ class Annotator(Protocol):
 class Source:
     """Where images come from.
 
-    settings: the renderer's, as JSON can hold them. renderer: opens it, which may take seconds.
-    annotator: opens who tells the truth about its pictures.
+    settings: the renderer's, as JSON can hold them. renderer: opens it, which may take seconds the
+        first time. annotator: opens who tells the truth about its pictures.
     """
 
     model: Model
@@ -92,12 +93,12 @@ def open_source(config: GenerateConfig, model_path: Path | None) -> Source:
 
     model = load(model_path)
     settings = RenderSettings(size=config.size, shadows=config.shadows)
-    return Source(
-        model,
-        asdict(settings),
-        lambda: FaceRenderer(model, settings),
-        lambda: FaceAnnotator(FaceRenderer(model, settings)),
-    )
+
+    @cache
+    def renderer() -> FaceRenderer:
+        return FaceRenderer(model, settings)
+
+    return Source(model, asdict(settings), renderer, lambda: FaceAnnotator(renderer()))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Shard:
 
 
 class Maker:
-    """Makes the shards of one data set; picklable, and opens its renderer when first needed."""
+    """Makes the shards of one data set; picklable until it opens its source, when first needed."""
 
     def __init__(
         self,
@@ -129,8 +130,6 @@ class Maker:
         self._folder = folder
         self._model_path = model_path
         self._open_source = open_source
-        self._opened: Renderer | None = None
-        self._told_by: Annotator | None = None
 
     def make(self, task: tuple[Slot, Entry | None]) -> Shard:
         """Make the shard of a slot; a manifest's entry for it, if any, says what it must be.
@@ -185,10 +184,10 @@ class Maker:
                 for rows in (groups.labels, groups.identity, groups.expression)
             )
             scene = (labels, identity, expression if header.expression_size else None)
-            images = self._renderer().images(*scene, names=header.labels)
+            images = self._renderer.images(*scene, names=header.labels)
             groups.images[some] = images.reshape(groups.images[some].shape)
             if header.truth:
-                for name, known in self._annotator().truth(*scene, names=header.labels).items():
+                for name, known in self._annotator.truth(*scene, names=header.labels).items():
                     groups.truth[name][some] = known.reshape(groups.truth[name][some].shape)
         return groups
 
@@ -199,14 +198,15 @@ class Maker:
         self.render(slot)
         return time.perf_counter() - start
 
-    def _renderer(self) -> Renderer:
-        if self._opened is None:
-            self._opened = self._open_source(self._config, self._model_path).renderer()
-        return self._opened
+    @cached_property
+    def _source(self) -> Source:
+        return self._open_source(self._config, self._model_path)
 
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return self._source.renderer()
+
+    @cached_property
     def _annotator(self) -> Annotator:
-        if self._told_by is None:
-            annotator = self._open_source(self._config, self._model_path).annotator
-            assert annotator is not None, "this source tells no truth"
-            self._told_by = annotator()
-        return self._told_by
+        assert self._source.annotator is not None, "this source tells no truth"
+        return self._source.annotator()

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ class Scene:
     row: int = 0
     stored: NDArray[np.uint8] | None = None
 
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return Renderer(self.model, self.settings)
+
     def alone(self) -> "Scene":
         """The scene without the others."""
         rows = slice(self.row, self.row + 1)
@@ -65,8 +70,7 @@ class Scene:
         """The picture (size, size), or (size, size, 3) in colour."""
         again = self.stored is not None and len(self.stored) == self.settings.size and not colour
         scene = self if again else self.alone()
-        renderer = Renderer(self.model, self.settings)
-        pictures: NDArray[np.uint8] = renderer.images(
+        pictures: NDArray[np.uint8] = self._renderer.images(
             scene.labels, scene.identity, scene.expression, names=self.names, colour=colour
         )
         one: NDArray[np.uint8] = pictures[scene.row]
@@ -74,7 +78,7 @@ class Scene:
 
     def truth(self) -> Truth:
         """The truth about the picture, as a batch of one."""
-        renderer, one = Renderer(self.model, self.settings), self.alone()
+        renderer, one = self._renderer, self.alone()
         expression = None if one.expression is None else torch.from_numpy(one.expression)
         with torch.no_grad():
             people = renderer.people(torch.from_numpy(one.identity), expression)
