@@ -42,9 +42,8 @@ class Texture:
     fringe: Tensor | None = None
 
     def hanging(self, points: Tensor) -> Tensor:
-        """The fringe, mm, above and below points (3, point): (point,)."""
-        if self.fringe is None:
-            return torch.zeros_like(points[0])
+        """The fringe, which is given, above and below points (3, point): (point,), mm."""
+        assert self.fringe is not None
         return _looked_up(self.fringe[None, None], points)[0]
 
     def tinted(self, painted: Tensor, points: Tensor, share: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import COARSE, GUIDES, LOWEST, TOP, Grid, Outside, curtain, under
 from facegen.curves import smooth_step
+from facegen.geometry import unit
 
 _NEIGHBOURS = 6
 
@@ -74,8 +75,8 @@ class Hairdresser:
         points = mean.T.double().numpy() - [0.0, eye_height, 0.0]
         skin = np.flatnonzero(scalp.numpy())
         self._eye_height = eye_height
-        # Upon the crop of a face, hair would hang from nowhere.
-        self._whole = bool(((points[:, 1] > 40) & (points[:, 2] < -60)).any())
+        # Where no hair grows, as on the crop of a face, it would hang from nowhere.
+        self._whole = bool((body.scalp > 0).any())
         self._centre = torch.tensor([TOP[0], TOP[1] + eye_height, TOP[2]])[:, None, None]
         outside = Outside(points[skin])
         curtains = [curtain(outside, shift, grid) for shift in (-1.0, 0.0, 1.0)]
@@ -180,7 +181,7 @@ class Hairdresser:
         away = base - self._centre
         fall = self._fallen
         away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
-        away = _unit(away)
+        away = unit(away, dim=1)
         # At the hairline it comes out of the skin, and below the temples it lies on cheek and neck.
         edge = 1 - self._column.abs()
         rise = (edge * 9.0).clamp(0, 1) ** 0.5
@@ -203,7 +204,7 @@ class Hairdresser:
         """The inside of the sheet: nearer to the axis than the outside."""
         away = sheet - self._centre
         level = torch.stack([away[:, 0], 0.0 * away[:, 1], away[:, 2]], dim=1)
-        level = _unit(level)
+        level = unit(level, dim=1)
         # Tips are thin, and at its free edges the sheet is closed: nobody looks in between.
         thin = (1 - 0.9 * self._row**8) * (0.02 + 7.0 * (1 - self._column.abs())).clamp(max=1)
         return sheet - level * (1.0 + 3.0 * self._row) * thin
@@ -244,9 +245,3 @@ class Hairdresser:
 def _quadratic(left: Tensor, middle: Tensor, right: Tensor) -> Tensor:
     """Coefficients (3, ...) of 1, s and s**2 for what is that at s = -1, 0 and 1."""
     return torch.stack([middle, (right - left) / 2, (right + left) / 2 - middle])
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    """Unit vectors (batch, 3, row, column); torch's own norm takes several times the time."""
-    squared = (vectors * vectors).sum(dim=1, keepdim=True)
-    return vectors * torch.rsqrt(squared.clamp(min=1e-20))

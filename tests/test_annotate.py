@@ -10,7 +10,9 @@ import torch
 from test_cli import assert_one_line, run
 
 from facegen.errors import UserError
-from facegen.generate import Generation
+from facegen.generate import Generation, header_of
+from facegen.maker import Maker, Source, open_source
+from facegen.manifest import Slot
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
 from facegen.presets import GenerateConfig, folder
 from facegen.render import Renderer, RenderSettings
@@ -60,8 +62,22 @@ def test_it_is_what_the_renderer_says(told: Path, face_model: MorphableModel) ->
         for column in COLUMNS:
             values = getattr(truth, column.name)[0].numpy()
             tolerance = {"normals": 1e-3, "albedo": 1 / 255, "mask": 1 / 255}.get(column.name, 0.02)
-            apart = np.abs(kept[column.name][0, row] / column.scale - values.astype(float))
+            stored = kept[column.name][0, row] / (255 if column.share else 1)
+            apart = np.abs(stored - values.astype(float))
             assert np.quantile(apart, 0.999) <= tolerance, column.name
+
+
+def test_pictures_and_truth_share_a_renderer(face_model: MorphableModel) -> None:
+    sources = []
+
+    def opened(config: GenerateConfig, model_path: Path | None) -> Source:
+        sources.append(open_source(config, model_path))
+        return sources[-1]
+
+    header = header_of(CONFIG, open_source(CONFIG, None))
+    Maker(CONFIG, header, Path(), None, opened).render(Slot("train", 0, 0, 1))
+    (source,) = sources
+    assert source.renderer() is source.renderer()
 
 
 def test_what_is_fixed_stays_and_what_varies_moves(told: Path) -> None:
