@@ -8,6 +8,7 @@ from torch import Tensor
 
 from facegen import landmarks
 from facegen.anatomy import Anatomy
+from facegen.errors import UserError
 from facegen.geometry import project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
@@ -62,9 +63,15 @@ class Truth:
 
 
 class GroundTruth:
-    """Tells the truth about what a renderer draws."""
+    """Tells the truth about what a renderer draws, on the CPU."""
 
     def __init__(self, renderer: Renderer):
+        """Raise UserError for a renderer on another device."""
+        if renderer.device.type != "cpu":
+            raise UserError(
+                f"the truth is told on the CPU, and this renderer is on {renderer.device}; take "
+                "another one for it"
+            )
         self._renderer = renderer
         model, anatomy = renderer.model, renderer.anatomy
         canonical = model.mean if model.canonical is None else model.canonical
@@ -165,7 +172,7 @@ class GroundTruth:
         inside = ((points[..., :2] >= 0) & (points[..., :2] < size)).all(dim=-1)
         place = points[..., :2] * (_SIGHT_SAMPLES / size) - 0.5
         column, row = place.floor().long().clamp(0, _SIGHT_SAMPLES - 2).unbind(-1)
-        image = torch.arange(len(points), device=points.device)[:, None]
+        image = torch.arange(len(points))[:, None]
         # The furthest of the four samples around: a landmark on an edge is not behind it.
         around = [depth[image, row + i, column + j] for i in (0, 1) for j in (0, 1)]
         return inside & (points[..., 2] < torch.stack(around).amax(dim=0) + _SIGHT_MM)
@@ -184,7 +191,7 @@ def _intrinsics(view: View, size: int) -> Tensor:
 
 def _fields(anatomy: Anatomy) -> Tensor:
     """The fields (field, vertex) that _parts reads, in its order."""
-    jaw = np.interp(anatomy.around.cpu().numpy(), _JAW_ANGLE, _JAW_HEIGHT)
+    jaw = np.interp(anatomy.around.numpy(), _JAW_ANGLE, _JAW_HEIGHT)
     below_jaw = torch.from_numpy(jaw).to(anatomy.points) - anatomy.points[1]
     facial = torch.maximum(anatomy.beard, anatomy.moustache)
     return torch.stack(

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from facegen import render, shadow
+from facegen.errors import UserError
 from facegen.geometry import VertexNormals, direction
 from facegen.morphable import MorphableModel
 from facegen.raster import Fragments, interpolate, plain, rasterize, resolve
 from facegen.render import Renderer, RenderSettings
 from facegen.subjects import bumpy_spheres
+from facegen.truth import GroundTruth
 
 SETTINGS = RenderSettings(size=32)
 
@@ -89,6 +91,11 @@ def test_nothing_waits_for_the_device_or_leaves_it(
     assert pictures.requires_grad
     assert pictures.device == torch.device("meta")
     assert pictures.shape == (2, 32, 32, 3)
+
+
+def test_the_truth_is_told_on_the_cpu(head: MorphableModel) -> None:
+    with pytest.raises(UserError, match="this renderer is on meta"):
+        GroundTruth(Renderer(head, SETTINGS).to("meta"))
 
 
 @pytest.mark.gpu
