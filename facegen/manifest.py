@@ -27,8 +27,9 @@ class Header:
     """What all shards of a data set have in common.
 
     size: height and width of every image, pixels.
-    identity_size, expression_size: coefficients of a sample; with none, faces are neutral.
+    identity_size, expression_size: coefficients of a sample; faces without the latter are neutral.
     expression_signed: whether expressions are drawn as normals; otherwise as weights 0..1.
+    seed: what all draws depend on, 0 to 2**63 - 1. generator: the program and version that drew.
     config: every setting that the images depend on, as JSON can hold it.
     face_model, fingerprint, licence: the face model's name, content hash and terms.
     group_size: images in a mini-batch.
@@ -64,8 +65,10 @@ class Header:
         if not (0 < sizes[0] <= 65536 and 0 <= sizes[1] <= 65536 and 0 <= self.seed < 2**63):
             raise ValueError(f"coefficients {sizes} or seed {self.seed} out of range")
         columns = {len(x) for x in (self.labels, self.units, self.low, self.high, self.positive)}
-        if columns != {len(self.labels)} or not 0 < len(self.factors) < 256:
+        if columns != {len(self.labels)}:
             raise ValueError("labels, units, low, high and positive differ in length")
+        if not 0 < len(self.factors) < 256:
+            raise ValueError(f"{len(self.factors)} factors; a byte can tell 1 to 255 apart")
         if not all(map(math.isfinite, self.low + self.high)):
             raise ValueError("low and high must be finite")
 

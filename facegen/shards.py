@@ -1,6 +1,6 @@
 """A data set on disk, as its readers see it: a folder of HDF5 shards and a manifest.
 
-`Dataset` reads mini-batches by number; `verify` checks every byte; `write_shard` and
+`Dataset` reads mini-batches by number; `Verification` checks every byte; `write_shard` and
 `write_manifest` make a data set without any renderer.
 """
 

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,12 @@ def test_an_edited_manifest_is_refused(
     path.write_text(json.dumps(tree, indent=1) + "\n")
     with pytest.raises(UserError, match=r"manifest\.json: not a manifest.*remove"):
         Dataset(folder)
+
+
+@pytest.mark.parametrize("count", [0, 256])
+def test_more_factors_than_a_byte_holds_are_refused_as_such(count: int) -> None:
+    with pytest.raises(ValueError, match=f"^{count} factors"):
+        replace(make_header(), factors=tuple(map(str, range(count))))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 10**5, b"{}" * 2])
