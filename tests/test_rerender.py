@@ -10,7 +10,7 @@ from facegen.generate import Generation
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
 from facegen.presets import GenerateConfig
 from facegen.render import Renderer, RenderSettings
-from facegen.rerender import lit_by
+from facegen.rerender import lit_by, new_scene
 from facegen.shards import Dataset
 
 
@@ -31,6 +31,21 @@ def test_an_image_comes_back_from_its_labels(faces: Dataset, face_model: Morphab
         stored = faces.read("train", [group])
         again = renderer.images(stored.labels[0, 5:8], stored.identity[0, 5:8])
         np.testing.assert_array_equal(again, stored.images[0, 5:8])
+
+
+def test_a_scene_makes_one_renderer(
+    face_model: MorphableModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def counted(model: MorphableModel, settings: RenderSettings) -> Renderer:
+        made.append(Renderer(model, settings))
+        return made[-1]
+
+    monkeypatch.setattr("facegen.rerender.Renderer", counted)
+    scene = new_scene(face_model, RenderSettings(size=16), 0, {}, {})
+    assert scene.picture().shape == scene.truth().depth.shape[1:] == (16, 16)
+    assert len(made) == 1
 
 
 def test_a_panorama_is_averaged_in_linear_light(tmp_path: Path) -> None:
