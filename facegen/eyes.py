@@ -23,7 +23,7 @@ it, which has no size."""
 
 
 class Eyes:
-    """The eyes of one head model: both, or none where it is a mask with holes for them."""
+    """The eyes of one head model; holes that a mask has for them are none."""
 
     def __init__(self, mean: Tensor, anatomy: Anatomy):
         """A head's mean (3, vertex), mm, and the anatomy of its body."""
