@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 
 
+DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="What trains; auto takes a GPU where there is one.",
+)
+
+
 class RunName(click.types.StringParamType):
     """The name of a folder in runs/."""
 

@@ -4,22 +4,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
-
 from dcign.checkpoint import Run
-from dcign.codes import Codes, Track, decode, draw, untracked
+from dcign.codes import Track, untracked
 from dcign.evaluation.effects import Effects, Steadiness, effects, steadiness
 from dcign.evaluation.factors import FactorReport, Trace, factor_reports, identity_in_units
 from dcign.evaluation.recognition import recognition
+from dcign.evaluation.reconstruction import Picture, averaged, reconstruction
 from dcign.evaluation.redrawing import Distance, Redrawing, redraw, tasks
 from dcign.evaluation.scores import Scores, score
 from dcign.evaluation.seen import Seen, see
 from dcign.evaluation.studio import Studio
-from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
 from dcign.metrics.verification import Recognition
-from dcign.models.network import Network
 from facegen.errors import UserError
 from facegen.minibatches import MiniBatches
 
@@ -29,9 +24,6 @@ PROTOCOL = (
     "Codes are posterior means unless called sampled; read-outs and probes are fitted on a sample "
     "of the training split."
 )
-
-EVERY = 4
-"""One image in so many has its reconstruction scored."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +50,6 @@ Note = Callable[[str], None]
 
 def silent(note: str) -> None:
     """Say nothing."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Reconstruction, averaged over images: MSE, PSNR in dB, SSIM, nats of BCE above BCE(x, x)."""
-
-    mse: float
-    psnr: float
-    ssim: float
-    bce_above_floor: float
 
 
 @dataclass(frozen=True)
@@ -173,7 +155,7 @@ class Sights:
                 )
             return see(other, dataset, track, test_groups=extras.test_groups)
 
-        first = see(run, dataset, track, _reconstruction, extras.test_groups)
+        first = see(run, dataset, track, reconstruction, extras.test_groups)
         return cls(first, also(extras.ceiling), also(extras.baseline))
 
 
@@ -222,8 +204,8 @@ def judge(sights: Sights, extras: Extras, note: Note = silent) -> Report:
         ceiling=Rival.of(sights.ceiling),
         baseline=Rival.of(sights.baseline),
         scores=scores,
-        reconstruction=_picture(seen.test, "mean"),
-        reconstruction_sampled=_picture(seen.test, "sampled"),
+        reconstruction=averaged(seen.test, "mean"),
+        reconstruction_sampled=averaged(seen.test, "sampled"),
         skipped=tuple(skipped),
     )
 
@@ -232,36 +214,3 @@ def method_name(run: Run) -> str:
     """The name of the method that trained a run."""
     name: str = run.config.to_json()["method"]["name"]
     return name
-
-
-def _reconstruction(
-    network: Network, images: NDArray[np.float32], codes: Codes
-) -> dict[str, NDArray[np.float64]]:
-    """The scores of images decoded from the posterior's mean, and from one sample; else nan."""
-    # Seeded by the images' place, so that a run is always judged the same.
-    random = np.random.default_rng(int(codes.group_id[0]))
-    some, truth = codes.mean[::EVERY], images[::EVERY]
-    sources = {"mean": some, "sampled": draw(some, codes.deviation[::EVERY], random)}
-    scores: dict[str, NDArray[Any]] = {}
-    for source, code in sources.items():
-        logits = decode(network, code)
-        picture = expit(logits)
-        for name, found in {
-            "mse": mse(picture, truth),
-            "psnr": psnr(picture, truth),
-            "ssim": ssim(picture, truth),
-            "bce_above_floor": bce_above_floor(logits, truth),
-        }.items():
-            values = scores[f"{source}/{name}"] = np.full(len(images), np.nan)
-            values[::EVERY] = found
-    return scores
-
-
-def _picture(codes: Codes, source: str) -> Picture:
-    means = {name: float(np.nanmean(values)) for name, values in codes.scores.items()}
-    return Picture(
-        means[f"{source}/mse"],
-        means[f"{source}/psnr"],
-        means[f"{source}/ssim"],
-        means[f"{source}/bce_above_floor"],
-    )

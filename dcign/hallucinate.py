@@ -13,8 +13,7 @@ from dcign.codes import decode, intrinsic_units, posterior
 from dcign.images import network_input
 from dcign.metrics.pictures import bce_above_floor
 from facegen.latents import FACTORS, IDENTITY
-from facegen.pictures import read_colours
-from facegen.shading import LUMA
+from facegen.pictures import LUMA, read_colours
 
 
 def hallucinate(

@@ -12,6 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facegen.errors import UserError
 
+LUMA = (0.21, 0.72, 0.07)
+"""Weights of a picture's R, G and B in gray, as in the DC-IGN paper."""
+
 MAX_PIXELS = 50_000_000
 """Larger pictures are refused before they are decoded."""
 

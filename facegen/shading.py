@@ -14,6 +14,7 @@ from torch import Tensor
 
 from facegen import reflection
 from facegen.harmonics import reflected
+from facegen.pictures import LUMA
 from facegen.raster.sight import Sight, everything
 from facegen.reflection import (
     bled,
@@ -25,9 +26,6 @@ from facegen.reflection import (
     lit_skin,
     skin_shine,
 )
-
-LUMA = (0.21, 0.72, 0.07)
-"""Weights of the picture's R, G and B in gray, as in the DC-IGN paper."""
 
 
 @dataclass(frozen=True)

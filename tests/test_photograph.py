@@ -18,8 +18,8 @@ from facegen.fit.objective import Objective, see_eyes
 from facegen.fit.scan import face_region
 from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
 from facegen.latents import draw_identity
+from facegen.pictures import LUMA
 from facegen.render import Renderer, RenderSettings
-from facegen.shading import LUMA
 
 SIDE = 150
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dcign.console import run_study
+from dcign.console import DEVICE, run_study
 from facegen.console import COUNT, PATH
 
 
@@ -20,9 +20,7 @@ from facegen.console import COUNT, PATH
 @click.option("--steps", type=COUNT, help="Updates of the weights.  [default: those of `small`]")
 @click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
 @click.option("--out", type=PATH, help="Folder.  [default: runs/ablate-TOWARDS]")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@DEVICE
 def command(
     towards: str, seeds: int, steps: int | None, data: Path | None, out: Path | None, device: str
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from dcign.console import run_study
+from dcign.console import DEVICE, run_study
 from facegen.console import COUNT, PATH
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def _weights(context: click.Context, option: click.Parameter, value: str) -> lis
 )
 @click.option("--data", type=PATH, help="Data set.  [default: what `make dataset` made]")
 @click.option("--out", type=PATH, default=Path("runs/compare"), show_default=True, help="Folder.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@DEVICE
 def command(
     methods: list[str],
     seeds: int,

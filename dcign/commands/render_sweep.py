@@ -14,7 +14,13 @@ from facegen.latents import ALL_FACTORS, FACTORS
 @click.option("--latent", type=click.Choice(ALL_FACTORS), required=True, help="What varies.")
 @click.option("--run", "name", type=PATH, help="Name in runs/, or path.  [default: the newest]")
 @click.option("--image", type=PATH, help="Picture of a face to start from.  [default: a new face]")
-@click.option("--frames", type=click.IntRange(2, 1000), default=41, show_default=True)
+@click.option(
+    "--frames",
+    type=click.IntRange(2, 1000),
+    default=41,
+    show_default=True,
+    help="Of the animation.",
+)
 @click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
 @click.option("--seed", type=SEED, help="Another person.  [default: 0]")
 @FACE_MODEL

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcign.console import RUNS, RunName
+from dcign.console import DEVICE, RUNS, RunName
 from facegen.console import COUNT, PATH, SEED, progress_bar, say
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ memory."""
 )
 @click.option("--steps", type=COUNT, help="Updates of the weights.  [default: preset's]")
 @click.option("--seed", type=SEED, help="Other weights.  [default: 0]")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-)
+@DEVICE
 @click.option("--dry-run", is_flag=True, help="Say what would be trained.")
 def command(
     data: Path | None,

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from facegen.shading import LUMA
+from facegen.pictures import LUMA
 
 _BANDWIDTH = (0.15, 0.05, 0.05, 0.35)
 """Of the kernels, in logarithms: brightness, red over green, green over blue, local contrast."""

@@ -9,8 +9,9 @@ from facegen.fit.unroll import Unrolled
 from facegen.geometry import direction
 from facegen.harmonics import COUNT, reflected, reflected_basis
 from facegen.people import People
+from facegen.pictures import LUMA
 from facegen.reflection import bled, from_around, from_key, skin_shine
-from facegen.shading import LUMA, Lights, exposure, halfway
+from facegen.shading import Lights, exposure, halfway
 from facegen.view import View
 
 _ROUNDS = 4

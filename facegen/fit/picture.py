@@ -10,8 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from facegen.errors import UserError
-from facegen.pictures import read_colours
-from facegen.shading import LUMA
+from facegen.pictures import LUMA, read_colours
 
 SIZE = 150
 """Pixels a side at which pictures are fitted."""

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facegen.errors import UserError
-from facegen.pictures import read_colours
-from facegen.shading import LUMA
+from facegen.pictures import LUMA, read_colours
 
 _LARGEST, _LEAST = 600, 50
 """Pixels a side of the picture in which faces are looked for, and of the smallest of them."""

@@ -16,9 +16,8 @@ from facegen.fit.picture import Picture, background_of
 from facegen.fit.skin import take_skin
 from facegen.fit.solve import Fit, Fitter
 from facegen.people import People
-from facegen.pictures import png_bytes
+from facegen.pictures import LUMA, png_bytes
 from facegen.render import Renderer, RenderSettings
-from facegen.shading import LUMA
 from facegen.view import View
 
 _FRAMES = 40

@@ -17,8 +17,8 @@ from facegen.fit.light import reflectance, relit, shading
 from facegen.fit.spread import averaged, blurred, carried_on, eroded, reached
 from facegen.fit.unroll import Unrolled, unroll
 from facegen.people import People
+from facegen.pictures import LUMA
 from facegen.render import Renderer
-from facegen.shading import LUMA
 from facegen.texture import Texture
 from facegen.view import View
 

