@@ -57,8 +57,10 @@ def test_plain_h5py_reads_a_shard_beside_an_open_data_set(synthetic_dataset: Pat
 
 
 def test_locks_that_a_file_system_refuses_are_done_without(
-    synthetic_dataset: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Of its own: a file that is still open with locks is not opened without.
+    make_dataset(tmp_path)
     plain = h5py.File
 
     def refusing(path: Path, mode: str, locking: bool | str, **options: Any) -> h5py.File:
@@ -67,7 +69,7 @@ def test_locks_that_a_file_system_refuses_are_done_without(
         return plain(path, mode, locking=locking, **options)
 
     monkeypatch.setattr("facegen.guard.h5py.File", refusing)
-    assert len(Dataset(synthetic_dataset).read("train", [0]).images) == 1
+    assert len(Dataset(tmp_path).read("train", [0]).images) == 1
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
