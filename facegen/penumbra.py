@@ -2,12 +2,13 @@
 
 What a receiver gets of the light is an integral over a window of the map around it,
 
-    share = integral of k(p - x) [z <= depth(p)] dp,
+    share = integral of k(p - x) [z + s (p - x) <= depth(p)] dp,
 
-with the receiver at x and z as the light sees it and k a box of 3 x 3 samples, itself as sharp as
-bilinear look-ups are. The derivative is that of the border between what hides the receiver and what
-does not, relative to x: where an edge of the mesh ends what hides, it moves with that edge, and
-where a surface runs through z, it moves with the surface. Both are summed over the places where
+with the receiver's plane at x, of depth z and slope s as the light sees it, and k a box of 3 x 3
+samples, itself as sharp as bilinear look-ups are. The derivative is that of the border between what
+hides the receiver and what does not, relative to x: where an edge of the mesh ends what hides, it
+moves with that edge, and where a surface runs through the plane, it moves with the surface and with
+the plane. Both are summed over the places where
 the border passes between two samples, as in facegen.raster.silhouette. Between those the surface is
 walked over, face by face: near its edges and where light grazes it, depth does not rise evenly from
 one sample to the next, and behind an edge that hides comes ground that does, too.
@@ -32,15 +33,23 @@ _LONGEST_WALK = 12
 
 
 def backward(
-    seen: Tensor, receivers: Tensor, mesh: Topology, by_share: Tensor, side: int, finer: int
-) -> tuple[Tensor, Tensor]:
-    """Gradients by seen and by receivers, given that by the shares of light (batch, vertex).
+    seen: Tensor,
+    receivers: Tensor,
+    slopes: Tensor,
+    mesh: Topology,
+    by_share: Tensor,
+    side: int,
+    finer: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients by seen, receivers and slopes, given that by the shares of light (batch, vertex).
 
     seen (batch, vertex, 3): what casts shadows, x and y in samples of a map of side x side, z along
-    the light. receivers (batch, vertex, 3): where it is asked whether light arrives. finer: how
-    many times as fine as the look-ups' map that one is.
+    the light. receivers (batch, vertex, 3): where it is asked whether light arrives; slopes (batch,
+    vertex, 2): by how much z grows there, a sample further right and down. finer: how many times as
+    fine as the look-ups' map that one is.
     """
-    seen, receivers = seen.detach().contiguous(), receivers.detach().contiguous()
+    seen = seen.detach().contiguous()
+    receivers = torch.cat([receivers, slopes], dim=-1).detach()
     faces = torch.from_numpy(mesh.faces.view(np.int32))
     fragments = rasterize(seen, faces, side, side)
     found, outer = np.empty((2, len(seen), 2, side, side), dtype=np.int32)
@@ -62,7 +71,7 @@ def backward(
         by_receivers.numpy(),
         finer,
     )
-    return by_seen, by_receivers
+    return by_seen, by_receivers[..., :3], by_receivers[..., 3:]
 
 
 @parallel_kernel
@@ -85,7 +94,7 @@ def _follow(
     for n in prange(len(receivers)):
         far, (height, width) = depth[n], depth.shape[1:]
         for v in range(receivers.shape[1]):
-            x, y, z = receivers[n, v]
+            x, y = receivers[n, v, 0], receivers[n, v, 1]
             column, row = int(np.floor(x - np.float32(0.5))), int(np.floor(y - np.float32(0.5)))
             is_on_map = reach <= min(column, row)
             is_on_map &= column <= width - 2 - reach and row <= height - 2 - reach
@@ -94,14 +103,15 @@ def _follow(
             lit = 0
             for i in range(row - reach, row + reach + 2):
                 for j in range(column - reach, column + reach + 2):
-                    lit += z <= far[i, j]
+                    lit += _is_lit(receivers[n, v], far, i, j)
             if lit == 0 or lit == (2 * reach + 2) ** 2:
                 continue
             for along in range(2):
                 down, right = along, 1 - along
                 for i in range(row - reach, row + reach + 2 - down):
                     for j in range(column - reach, column + reach + 2 - right):
-                        if (z <= far[i, j]) != (z <= far[i + down, j + right]):
+                        here = _is_lit(receivers[n, v], far, i, j)
+                        if here != _is_lit(receivers[n, v], far, i + down, j + right):
                             _move_border(
                                 by_share[n, v], along, i, j, faces, edges, neighbours,
                                 seen[n], receivers[n, v], face_id[n], far, found[n], outer[n],
@@ -116,11 +126,11 @@ def _move_border(
     by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
     """Add what the border moves that lies between a sample and the next one along its line."""
-    z, line = receiver[2], row if along == 0 else column
+    line = row if along == 0 else column
     start = (column if along == 0 else row) + 0.5
     hiding, shown = face_id[row, column], face_id[row + along, column + 1 - along]
     way, dark, bright = 1.0, start, start + 1
-    if z <= depth[row, column]:
+    if _is_lit(receiver, depth, row, column):
         way, dark, bright, hiding, shown = -1.0, bright, dark, shown, hiding
     # A border that moves on hides more if what hides lies before it.
     gain *= -way
@@ -129,10 +139,13 @@ def _move_border(
             continue
         edge = edges[abs(named) - 1]
         place, distance = _crossing(edge, line, along, seen)
-        if distance <= z:
+        x, y = _point(place, line, along)
+        if distance <= _depth(receiver, x, y):
             place = min(max(place, start), start + 1)
             # What comes after the edge may hide the receiver, too, for a while.
-            face, later = _walk(shown, bright, place, line, along, z, faces, neighbours, seen)
+            face, later = _walk(
+                shown, bright, place, line, along, receiver, faces, neighbours, seen
+            )
             if face < 0:
                 _move_edge(
                     gain, edge, place, line, along, seen, receiver, by_seen, by_receiver, finer
@@ -151,10 +164,10 @@ def _move_border(
                     finer,
                 )
             return
-    face, place = _walk(hiding, dark, bright, line, along, z, faces, neighbours, seen)
+    face, place = _walk(hiding, dark, bright, line, along, receiver, faces, neighbours, seen)
     if face < 0:
         # Another surface comes up through it.
-        face, place = _walk(shown, bright, dark, line, along, z, faces, neighbours, seen)
+        face, place = _walk(shown, bright, dark, line, along, receiver, faces, neighbours, seen)
     if face >= 0:
         _move_surface(
             gain, faces[face], place, line, along, seen, receiver, by_seen, by_receiver, finer
@@ -163,27 +176,30 @@ def _move_border(
 
 @kernel
 def _walk(
-    face: int, start: float, stop: float, line: int, along: int, z: float,
+    face: int, start: float, stop: float, line: int, along: int, receiver: Floats,
     faces: Faces, neighbours: Ids, seen: Floats,
 ) -> tuple[int, float]:  # fmt: skip
-    """The face, and the place, where a surface that a sample sees passes a depth.
+    """The face, and the place, where a surface that a sample sees passes the receiver's plane.
 
     Starts at the sample, and goes along its line; -1 if that does not happen before the stop.
     """
     x, y = _point(start, line, along)
     way = 1.0 if stop > start else -1.0
-    at, limit, sought, was_nearer = 0.0, stop - start, 1.0 / np.float64(z), False
+    at, limit, was_nearer = 0.0, stop - start, False
+    # What the surface's nearness is compared with, and how that changes along the line.
+    sought = 1.0 / _depth(receiver, x, y)
+    rise = -receiver[3 + along] * sought * sought
     for count in range(_LONGEST_WALK if face >= 0 else 0):
         (a, b, c), slopes = on_line(faces[face], seen, x, y, along)
         one, two, three = faces[face]
         za, zb, zc = 1.0 / seen[one, 2], 1.0 / seen[two, 2], 1.0 / seen[three, 2]
-        near = a * za + b * zb + c * zc
-        slope = slopes[0] * za + slopes[1] * zb + slopes[2] * zc
+        near = a * za + b * zb + c * zc - sought
+        slope = slopes[0] * za + slopes[1] * zb + slopes[2] * zc - rise
         if count == 0:
-            was_nearer = near > sought
+            was_nearer = near > 0
         end, across = way_out((a, b, c), slopes, way, limit)
-        if (near + slope * end > sought) != was_nearer:
-            share = (sought - near) / slope
+        if (near + slope * end > 0) != was_nearer:
+            share = -near / slope
             return face, start + (min(max(share, at), end) if way > 0 else max(min(share, at), end))
         if across < 0:
             break
@@ -191,6 +207,18 @@ def _walk(
         if face < 0 or not is_front(faces[face], seen):
             break
     return -1, start
+
+
+@kernel
+def _depth(receiver: Floats, x: float, y: float) -> float:
+    """How far away a receiver's plane is at a point of the map."""
+    across, along = np.float64(x) - receiver[0], np.float64(y) - receiver[1]
+    return float(receiver[2] + receiver[3] * across + receiver[4] * along)
+
+
+@kernel
+def _is_lit(receiver: Floats, depth: Floats, row: int, column: int) -> bool:
+    return bool(_depth(receiver, column + 0.5, row + 0.5) <= depth[row, column])
 
 
 @kernel
@@ -238,13 +266,17 @@ def _move_surface(
     gain: float, face: Faces, place: float, line: int, along: int,
     seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
-    """The border is where the plane of a face is as far as v."""
+    """The border is where the plane of a face meets the receiver's."""
     x, y = _point(place, line, along)
     gain *= _window(x - receiver[0], y - receiver[1], finer)
     _, right, down = nearness(face, seen, x, y)
-    # The place moves by change / -slope, and counts slope^2 / (right^2 + down^2).
-    gain *= -(right if along == 0 else down) / (right * right + down * down)
+    deeper = 1.0 / _depth(receiver, x, y) ** 2
+    # The place moves by change / -slope, and counts slope^2 / (across^2 + along^2).
+    across, downwards = right + receiver[3] * deeper, down + receiver[4] * deeper
+    gain *= -(across if along == 0 else downwards) / (across * across + downwards * downwards)
     push(gain, face, seen, x, y, by_seen)
     by_receiver[0] += gain * right
     by_receiver[1] += gain * down
-    by_receiver[2] += gain / (np.float64(receiver[2]) * receiver[2])
+    by_receiver[2] += gain * deeper
+    by_receiver[3] += gain * deeper * (x - receiver[0])
+    by_receiver[4] += gain * deeper * (y - receiver[1])

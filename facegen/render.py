@@ -36,6 +36,7 @@ from facegen.raster import (
     resolve,
     topology,
 )
+from facegen.refine import LONGEST, Refinement
 from facegen.settings import RenderSettings
 from facegen.shading import exposure, shade
 from facegen.shadow import moving_visibility
@@ -68,17 +69,20 @@ class Renderer:
         self._mean = torch.from_numpy(model.mean).T.contiguous()
         self._basis = torch.from_numpy(model.basis).mT.flatten(1)
         self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
-        normals = VertexNormals(body, len(model.mean))(self._mean[None])[0]
+        self._normals = VertexNormals(body, len(model.mean))
+        normals = self._normals(self._mean[None])[0]
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
         anatomy = bare(survey(model, normals), model.albedo is not None)
         self._eyes = Eyes(self._mean, anatomy)
         grid = DENSE if self.settings.size >= FINE else COARSE
         self._hair = Hairdresser(self._mean, anatomy, grid)
-        self.faces = torch.cat([body, self._hair.faces + len(model.mean)])
         self._body = self._hair.hung(anatomy)
-        self._anatomy = self._hair.joined(self._body)
+        longest = LONGEST * self.settings.spacing if self.settings.size >= FINE else np.inf
+        self._finer = Refinement(self._mean, body, self._body, longest)
+        self._skin = self._finer.anatomy(self._body)
+        self.faces = torch.cat([self._finer.faces, self._hair.faces + len(self._skin.wet)])
+        self._anatomy = self._hair.joined(self._skin)
         self._mouth = Mouth(self._mean, self._expressions, self._body)
-        self._normals = VertexNormals(self.faces, len(self._anatomy.wet))
 
     @property
     def anatomy(self) -> Anatomy:
@@ -94,10 +98,7 @@ class Renderer:
 
     @cached_property
     def painter(self) -> Painter:
-        settings = self.settings
-        shown = 2 * float(settings.camera.half_height)
-        spacing = shown / (settings.size * settings.samples_per_axis)
-        return Painter(self._anatomy, self._hair.combed, spacing)
+        return Painter(self._anatomy, self._hair.combed, self.settings.spacing)
 
     @cached_property
     def _mesh(self) -> Topology:
@@ -131,16 +132,22 @@ class Renderer:
         own = self._own_albedo
         # A photographer opens the lens for dark skin, though not all the way.
         opening = torch.exp(0.7 * (appearance.melanin - 0.1))
+        vertices, normals = self._finer.rounded(vertices, self._normals(vertices))
+        loose = self._hair.normals(tresses.vertices)
         vertices = torch.cat([vertices, tresses.vertices], dim=2)
+        normals = torch.cat([self._eyes.bulging(normals), loose], dim=2)
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
-        skin = own(colours, self._body, seen) if own else paint(self._body, appearance)
+        if own:
+            skin = self._finer.values(own(colours, self._body, seen))
+        else:
+            skin = paint(self._skin, appearance)
         return People(
             vertices=vertices,
-            normals=self._eyes.bulging(self._normals(vertices)),
+            normals=normals,
             skin=torch.cat([skin, locks], dim=2),
-            hair=torch.cat([hair_colours(self._body, appearance), locks], dim=2),
-            covered=torch.cat([coverage(self._body, appearance), full], dim=1),
+            hair=torch.cat([hair_colours(self._skin, appearance), locks], dim=2),
+            covered=torch.cat([coverage(self._skin, appearance), full], dim=1),
             gloss=appearance.gloss,
             exposure=torch.full_like(opening, own.opening) if own else opening,
             appearance=None if own else appearance,

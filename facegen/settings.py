@@ -25,3 +25,9 @@ class RenderSettings:
     camera: Camera = field(default_factory=Camera)
     lights: Lights = field(default_factory=Lights)
     environment: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def spacing(self) -> float:
+        """Distance of samples that lie next to one another, mm where the camera looks at."""
+        shown = 2 * float(self.camera.half_height)
+        return shown / (self.size * self.samples_per_axis)

@@ -18,13 +18,17 @@ SAMPLES = 160
 _REACH_MM = 185.0
 _ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
 """Where the map sees the origin of the camera's frame."""
-_FINER = 2
+_FINER = 3
 """Derivatives look for shadows' edges on a map of so many times as many samples a side: what is
 thinner than a sample is not found."""
 BIAS_MM = 2.2
 """A receiver is moved this far along its normal, so that a surface does not shadow itself."""
 _AWAY = 0.3
 """The cosine of normal and light, below zero, beyond which no light reaches a surface at all."""
+_GRAZING = 0.2
+"""The cosine of normal and light below which a receiver's plane is taken for no steeper."""
+_SCALE = 0.5 * SAMPLES / _REACH_MM
+"""Samples of the map to a millimetre."""
 
 
 def key_visibility(
@@ -33,15 +37,17 @@ def key_visibility(
     """The share of the key light that reaches each vertex: (batch, vertex), 0..1, no gradient.
 
     vertices, normals (batch or 1, 3, vertex) and light (batch, 3) in the camera's frame. sight: the
-    vertices that are asked for, None for all; of others the share means nothing. The edge
-    of a shadow is about three samples of the map wide, 7 mm: a window rather than the sun. Where a
-    surface faces away from the light the share means nothing, and is 1.
+    vertices that are asked for, None for all; of others the share means nothing. The edge of a
+    shadow is about three samples of the map wide, 7 mm: a window rather than the sun. Over so much
+    of the map a receiver is the plane that its normal says: where light grazes it, a surface would
+    shadow itself, in blotches. Where it faces away from the light the share means nothing: it is 1.
     """
     points, facing = vertices.detach(), normals.detach()
     if points.device.type != "cpu":
         seen, look = from_light(points, light.detach())
         depth = rasterize(seen.float().contiguous(), faces, SAMPLES, SAMPLES).depth
-        return plain.visibility(seen + BIAS_MM * (look @ facing).mT, depth)
+        receivers, slopes = receive(seen, look @ facing)
+        return plain.visibility(receivers, slopes, depth)
     points, facing = points.float().contiguous(), facing.float().contiguous()
     seen = points.new_empty(len(light), points.shape[2], 3)
     share = points.new_empty(len(light), points.shape[2])
@@ -92,12 +98,12 @@ class _Visibility(torch.autograd.Function):
         with torch.enable_grad():
             seen, look = from_light(vertices, light)
             finer = torch.tensor([_FINER, _FINER, 1.0])
-            receivers = finer * (seen + BIAS_MM * (look @ normals).mT)
-            seen = finer * seen
+            receivers, slopes = receive(seen, look @ normals)
+            planes = finer * seen, finer * receivers, slopes / _FINER
         moved = penumbra.backward(
-            seen, receivers, ctx.mesh, by_share.cpu().float(), _FINER * SAMPLES, _FINER
+            *planes, ctx.mesh, by_share.cpu().float(), _FINER * SAMPLES, _FINER
         )
-        gradients = torch.autograd.grad((seen, receivers), inputs, moved)
+        gradients = torch.autograd.grad(planes, inputs, moved)
         by_vertices, by_normals, by_light = (one.to(by_share) for one in gradients)
         return by_vertices, by_normals, None, by_light, None
 
@@ -111,13 +117,23 @@ def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
     return (look @ vertices).mT + torch.tensor(_ORIGIN).to(vertices), look
 
 
+def receive(seen: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:
+    """The planes that stand for surfaces in front of the map.
+
+    seen (batch, vertex, 3): as from_light gives it; facing (batch, 3, vertex): unit normals after
+    its matrices. Comes back as a point of each, (batch, vertex, 3), and how much deeper it is a
+    sample further right and down, mm (batch, vertex, 2).
+    """
+    towards = (-facing[:, 2:]).clamp(min=_GRAZING) * _SCALE**2
+    return seen + BIAS_MM * facing.mT, (facing[:, :2] / towards).mT
+
+
 def _axes(light: Tensor) -> Tensor:
     """Matrices (batch, 3, 3) to the map's frame, for light (batch, 3)."""
     up = torch.tensor([0.0, 1.0, 0.0]).to(light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)
-    scale = 0.5 * SAMPLES / _REACH_MM
-    return torch.stack([scale * right, -scale * above, -light], dim=1)
+    return torch.stack([_SCALE * right, -_SCALE * above, -light], dim=1)
 
 
 @parallel_kernel
@@ -155,27 +171,34 @@ def _filter_image(
     """Percentage-closer filtering over 3 x 3 bilinear taps (Reeves, Salesin & Cook 1987)."""
     height, width = depth.shape
     zero, one, half, bias = np.float32(0), np.float32(1), np.float32(0.5), np.float32(BIAS_MM)
-    shown = n % len(wanted.many)
+    shown, square = n % len(wanted.many), np.float32(_SCALE**2)
     for v in wanted.vertices[shown, : wanted.many[shown]]:
         share[v] = one
         nx, ny, nz = normals[0, v], normals[1, v], normals[2, v]
+        rightward = axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz
+        downward = axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz
         away = axes[2, 0] * nx + axes[2, 1] * ny + axes[2, 2] * nz
         if away > np.float32(_AWAY):
             continue
-        x = seen[v, 0] + bias * (axes[0, 0] * nx + axes[0, 1] * ny + axes[0, 2] * nz) - half
-        y = seen[v, 1] + bias * (axes[1, 0] * nx + axes[1, 1] * ny + axes[1, 2] * nz) - half
+        x = seen[v, 0] + bias * rightward - half
+        y = seen[v, 1] + bias * downward - half
         z = seen[v, 2] + bias * away
         column, row = np.int64(np.floor(x)), np.int64(np.floor(y))
         if column < 1 or row < 1 or column > width - 3 or row > height - 3:
             continue
         fx, fy = x - np.float32(column), y - np.float32(row)
+        towards = max(-away, np.float32(_GRAZING)) * square
+        right, down = rightward / towards, downward / towards
+        # At the first of the taps.
+        z -= (one + fx) * right + (one + fy) * down
         total = zero
         for j in range(4):
             i = np.uint64(row - 1 + j)
             k = np.uint64(column - 1)
             line = (one - fx) * np.float32(z <= depth[i, k])
-            line += np.float32(z <= depth[i, k + np.uint64(1)])
-            line += np.float32(z <= depth[i, k + np.uint64(2)])
-            line += fx * np.float32(z <= depth[i, k + np.uint64(3)])
+            line += np.float32(z + right <= depth[i, k + np.uint64(1)])
+            line += np.float32(z + right + right <= depth[i, k + np.uint64(2)])
+            line += fx * np.float32(z + right + right + right <= depth[i, k + np.uint64(3)])
             total += line * (one - fy if j == 0 else (fy if j == 3 else one))
+            z += down
         share[v] = total / np.float32(9)

@@ -20,7 +20,7 @@ from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curtain import COARSE, GUIDES, LOWEST, TOP, Grid, Outside, curtain, under
 from facegen.curves import smooth_step
-from facegen.geometry import unit
+from facegen.geometry import VertexNormals, unit
 
 _NEIGHBOURS = 6
 
@@ -54,9 +54,10 @@ _ON_HAIR = {
 class Hairdresser:
     """The grid of one head model: its faces, and where they are for people.
 
-    faces int32 (face, 3): indices from 0 on. strand (3, vertex): unit tangents from root to tip.
-    occlusion (vertex,): the share of the sky in view. combed (2, vertex): mm across the
-    strands and, over the eyes, along them, of hair that ends at RESTING.
+    faces int32 (face, 3): indices from 0 on. normals: makes unit normals of places of the vertices.
+    strand (3, vertex): unit tangents from root to tip. occlusion (vertex,): the share of the sky in
+    view. combed (2, vertex): mm across the strands and, over the eyes, along them, of hair that
+    ends at RESTING.
     """
 
     def __init__(self, mean: Tensor, body: Anatomy, grid: Grid = COARSE):
@@ -101,6 +102,7 @@ class Hairdresser:
         outer = grid.faces()
         count = grid.rows * grid.columns
         self.faces = torch.from_numpy(np.concatenate([outer, outer[:, ::-1] + count])).int()
+        self.normals = VertexNormals(self.faces, 2 * count)
         along = torch.diff(resting, dim=1, append=2 * resting[:, -1:] - resting[:, -2:-1])
         # Where the way bends from the skull downwards, light would find an edge.
         for _ in range(round(_BENDS * (grid.rows / COARSE.rows) ** 2)):

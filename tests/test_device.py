@@ -62,7 +62,7 @@ def test_plain_shadows_equal_the_compiled() -> None:
     share = shadow.key_visibility(vertices, normals, triangles, light)
     seen, look = shadow.from_light(vertices, light)
     depth = rasterize(seen, triangles, shadow.SAMPLES, shadow.SAMPLES).depth
-    expected = plain.visibility(seen + shadow.BIAS_MM * (look @ normals).mT, depth)
+    expected = plain.visibility(*shadow.receive(seen, look @ normals), depth)
     facing = (light[:, None] @ normals)[:, 0] > -0.2
     assert 0.01 < (share[facing] < 0.5).float().mean() < 0.5
     # Receivers within rounding of a map's sample may fall on either side of it.

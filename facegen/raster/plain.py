@@ -40,11 +40,12 @@ def box(samples: Tensor, face_id: Tensor, side: int) -> tuple[Tensor, Tensor]:
     return pixels, empty
 
 
-def visibility(receivers: Tensor, depth: Tensor) -> Tensor:
+def visibility(receivers: Tensor, slopes: Tensor, depth: Tensor) -> Tensor:
     """The share (batch, vertex) of 3 x 3 bilinear taps of depth maps that lie behind receivers.
 
-    receivers (batch, vertex, 3): x and y in samples of depth (batch, height, width), and z.
-    Receivers beyond the map are lit.
+    receivers (batch, vertex, 3): x and y in samples of depth (batch, height, width), and z, which
+    grows by slopes (batch, vertex, 2) a sample to the right and down. Receivers beyond the map are
+    lit.
     """
     height, width = depth.shape[1:]
     x, y, z = (receivers - torch.tensor([0.5, 0.5, 0.0]).to(receivers)).unbind(-1)
@@ -55,7 +56,10 @@ def visibility(receivers: Tensor, depth: Tensor) -> Tensor:
     steps = torch.arange(4, device=depth.device)
     taps = first[..., None, None] + steps[:, None] * width + steps
     near = depth.flatten(1).gather(1, taps.flatten(1)).reshape(taps.shape)
-    lit = (z[..., None, None] <= near).to(receivers.dtype)
+    right, down = (slope[..., None, None] for slope in slopes.unbind(-1))
+    plane = z[..., None, None] + right * (steps - 1 - fx[..., None, None])
+    plane = plane + down * (steps[:, None] - 1 - fy[..., None, None])
+    lit = (plane <= near).to(receivers.dtype)
     one = torch.ones_like(fx)
     across = torch.stack([1 - fx, one, one, fx], dim=-1)
     down = torch.stack([1 - fy, one, one, fy], dim=-1)
