@@ -1,10 +1,9 @@
 """What a study found, as a table: a column for each variant, mean over its seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from dcign.config import TrainConfig
 from facegen.latents import LATENTS
 
 Figures = dict[str, Any]
@@ -33,16 +32,17 @@ OF_ALL = (
 """A row's title, where an evaluation has it (of a factor, by its place), how it is written."""
 
 
-def table(figures: list[Figures], variants: Mapping[str, TrainConfig]) -> list[tuple[str, ...]]:
-    """The figures as rows of text, a header first, a column for each variant that has any.
+def table(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
+    """The figures as rows of text, a header first, a column for each variant.
 
     Mean over the seeds, and +- standard deviation where there are several.
     """
-    runs = {name: [f for f in figures if f["variant"] == name] for name in variants}
-    runs = {name: found for name, found in runs.items() if found}
+    runs: dict[str, list[Figures]] = {}
+    for one in figures:
+        runs.setdefault(one["variant"], []).append(one)
     rows: list[tuple[str, ...]] = [
         ("", *runs),
-        ("told", *(variants[name].method.supervision for name in runs)),
+        ("told", *(found[0]["supervision"] for found in runs.values())),
     ]
     for title, path, style in measured():
         values = ([at(f["evaluation"], path) for f in found] for found in runs.values())

@@ -14,7 +14,6 @@ from facegen.files import make_folder
 
 if TYPE_CHECKING:
     from dcign.checkpoint import Run
-    from dcign.comparison import Figures
     from dcign.config import TrainConfig
     from dcign.study import Job, Study
 
@@ -79,17 +78,17 @@ def run_study(
     study = Study(variants, seeds, dataset, out, choose_device(device))
     study.check()
     make_folder(out)
-    figures = []
     for number, job in enumerate(study.jobs, start=1):
         title = f"{job.folder.name}, {number} of {len(study.jobs)}"
-        figures.append(job.figures() or _train_job(study, job, title))
+        if not job.figures():
+            _train_job(study, job, title)
         # Written behind each, so that there is something to see before the last.
-        rows = _write_study(study, figures, out)
+        rows = _write_study(study)
     print_table(rows)
     click.echo(f"{out}: table.md, table.json and curves.png written")
 
 
-def _train_job(study: "Study", job: "Job", title: str) -> "Figures":
+def _train_job(study: "Study", job: "Job", title: str) -> None:
     """Train one under a progress bar; exit with 128 + its number when a signal ends it."""
     work = study.training(job)
     with contextlib.closing(study.train(job, work)) as records, progress_bar() as progress:
@@ -100,19 +99,20 @@ def _train_job(study: "Study", job: "Job", title: str) -> "Figures":
         say(f"stopped; {job.folder} at step {work.step:,} is saved, the same command goes on")
         sys.exit(128 + work.stop.signal)
     say(f"judging {title}")
-    return study.judge(job)
+    study.judge(job)
 
 
-def _write_study(study: "Study", figures: "list[Figures]", out: Path) -> list[tuple[str, ...]]:
+def _write_study(study: "Study") -> list[tuple[str, ...]]:
     """Write the table as Markdown and JSON, and the curves; returns the table."""
     from dcign.comparison import markdown, table
     from dcign.study import curves
     from facegen.files import write_atomic
     from facegen.pictures import png_bytes
 
-    rows = table(figures, study.variants)
-    write_atomic(out / "table.md", markdown(rows).encode())
+    jobs, figures = zip(*study.finished(), strict=True)
+    rows = table(figures)
+    write_atomic(study.folder / "table.md", markdown(rows).encode())
     tree = {"table": rows, "runs": figures}
-    write_atomic(out / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
-    write_atomic(out / "curves.png", png_bytes(curves(study)))
+    write_atomic(study.folder / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
+    write_atomic(study.folder / "curves.png", png_bytes(curves(jobs)))
     return rows

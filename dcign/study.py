@@ -7,7 +7,7 @@ where it was, and a finished run is neither trained nor judged again.
 import json
 import re
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -99,7 +99,6 @@ class Study:
         device: torch.device,
     ) -> None:
         """Write nothing."""
-        self.variants = variants
         self.dataset = dataset
         self.folder = folder
         self.device = device
@@ -108,6 +107,29 @@ class Study:
             for seed in range(seeds)
             for name, config in variants.items()
         ]
+
+    def finished(self) -> list[tuple[Job, Figures]]:
+        """All that is judged of this study, and what other commands left in its folder.
+
+        Of those what was trained as long, on the same data set; ours come first.
+        """
+        jobs = [*self.jobs]
+        steps = {job.config.steps for job in jobs}
+        for path in sorted(self.folder.glob(f"*/{FIGURES}")):
+            if all(path.parent != job.folder for job in jobs) and (job := self._left(path.parent)):
+                jobs += [job] if job.config.steps in steps else []
+        return [(job, figures) for job in jobs if (figures := job.figures())]
+
+    def _left(self, folder: Path) -> Job | None:
+        """The job of a folder that another command made, if it is one of our data set."""
+        try:
+            settings = load_settings(folder)
+            variant = json.loads((folder / FIGURES).read_text(encoding="utf-8"))["variant"]
+        except (OSError, ValueError, LookupError, TypeError, UserError):
+            return None
+        if settings is None or settings.data_fingerprint != self.dataset.fingerprint:
+            return None
+        return Job(str(variant), settings.config, folder)
 
     def check(self) -> None:
         """Raise UserError when a job's folder holds another training than this study's."""
@@ -178,13 +200,13 @@ class Study:
         return encode(network, self.dataset, split, groups, each=GLANCE_EACH)
 
 
-def curves(study: Study) -> Image.Image:
+def curves(jobs: Sequence[Job]) -> Image.Image:
     """|Spearman| of each factor's unit against minutes of training, mean over the seeds."""
     panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for unit, latent in enumerate(LATENTS):
         panel = panels.setdefault(f"|Spearman|, {latent.factor}", {})
-        for name in study.variants:
-            seen = [job.curve() for job in study.jobs if job.variant == name]
+        for name in dict.fromkeys(job.variant for job in jobs):
+            seen = [job.curve() for job in jobs if job.variant == name]
             # Of seeds that are on their way, what all have reached.
             panel[name] = [
                 (mean(p.seconds for p in points) / 60, mean(p.spearman[unit] for p in points))

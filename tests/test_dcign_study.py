@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from dcign.config import TrainConfig
 from dcign.evaluate import Extras, Report, evaluate
 from dcign.optimisers import Optimiser
 from dcign.plot import draw_curves
-from dcign.study import Study
+from dcign.study import Study, curves
 from facegen.errors import UserError
 from facegen.latents import LATENTS
 from facegen.shards import Dataset
@@ -116,7 +117,7 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
         assert seconds[0] > 0
         figures.append(study.judge(each))
         assert each.figures() == json.loads(json.dumps(figures[-1]))
-    rows = table(figures, setups)
+    rows = table(figures)
     assert rows[:2] == [("", "plain", "told"), ("told", "none", "which factor varies")]
     assert judged == [job.folder for job in study.jobs]
     assert all("\N{PLUS-MINUS SIGN}" in cell for row in rows[2:-1] for cell in row[1:])
@@ -225,6 +226,34 @@ def test_the_commands(
             assert picture.width > 3 * picture.height
         assert not list(out.glob("*/.*"))
     assert len(judged) == 3
+
+
+def test_a_narrower_command_keeps_the_rest_of_the_table(
+    synthetic_dataset: Path, tmp_path: Path, judged: list[Path]
+) -> None:
+    """What was trained as long on the same data stays in it; nothing else comes in."""
+    dataset, device = Dataset(synthetic_dataset), torch.device("cpu")
+
+    def study(**setups: TrainConfig) -> Study:
+        return Study(setups, 1, dataset, tmp_path, device)
+
+    for wide in (
+        study(vae=tiny("vae"), gvae=tiny("gvae")),
+        study(long=replace(tiny("vae"), steps=13)),
+    ):
+        for job in wide.jobs:
+            list(wide.train(job, wide.training(job)))
+            wide.judge(job)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "figures.json").write_text("mine")
+    shutil.copytree(tmp_path / "vae-s0", tmp_path / "other")
+    settings = json.loads((tmp_path / "other" / "config.json").read_text())
+    settings["data_fingerprint"] = "0" * 16
+    (tmp_path / "other" / "config.json").write_text(json.dumps(settings))
+    jobs, figures = zip(*study(gvae=tiny("gvae")).finished(), strict=True)
+    assert [job.folder.name for job in jobs] == ["gvae-s0", "vae-s0"]
+    assert table(figures)[:2] == [("", "gvae", "vae"), ("told", "which factor varies", "none")]
+    assert curves(jobs).width > 0
 
 
 def test_a_study_finds_out_first_that_it_cannot_be_written(

@@ -90,7 +90,8 @@ def command(
     All have the network, the optimiser, the schedule and the mini-batches of the preset `best`,
     which were chosen for it: --kl-weights and --optimisers look for other terms that suit a peer
     better. Units that a method does not name are assigned to factors by their mutual information
-    with them. Writes table.md, table.json and curves.png.
+    with them. Writes table.md, table.json and curves.png, of what earlier commands trained into
+    the folder for as many steps, too.
 
     800 steps of a method with a seed take one to three minutes of a core, by its instructions, and
     judging one more; `--steps 20000`, as `train` trains `best`, half an hour to one and a half.
