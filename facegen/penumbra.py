@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.border import crossing, depth_of, is_lit, move_edge, move_surface, point
 from facegen.raster import Topology, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.occlude import occluders
-from facegen.raster.planes import is_front, nearness, on_line, push, way_out
+from facegen.raster.planes import is_front, on_line, way_out
 
 Floats = NDArray[np.float32]
 Faces = NDArray[np.uint32]
@@ -103,15 +104,15 @@ def _follow(
             lit = 0
             for i in range(row - reach, row + reach + 2):
                 for j in range(column - reach, column + reach + 2):
-                    lit += _is_lit(receivers[n, v], far, i, j)
+                    lit += is_lit(receivers[n, v], far, i, j)
             if lit == 0 or lit == (2 * reach + 2) ** 2:
                 continue
             for along in range(2):
                 down, right = along, 1 - along
                 for i in range(row - reach, row + reach + 2 - down):
                     for j in range(column - reach, column + reach + 2 - right):
-                        here = _is_lit(receivers[n, v], far, i, j)
-                        if here != _is_lit(receivers[n, v], far, i + down, j + right):
+                        here = is_lit(receivers[n, v], far, i, j)
+                        if here != is_lit(receivers[n, v], far, i + down, j + right):
                             _move_border(
                                 by_share[n, v], along, i, j, faces, edges, neighbours,
                                 seen[n], receivers[n, v], face_id[n], far, found[n], outer[n],
@@ -130,7 +131,7 @@ def _move_border(
     start = (column if along == 0 else row) + 0.5
     hiding, shown = face_id[row, column], face_id[row + along, column + 1 - along]
     way, dark, bright = 1.0, start, start + 1
-    if _is_lit(receiver, depth, row, column):
+    if is_lit(receiver, depth, row, column):
         way, dark, bright, hiding, shown = -1.0, bright, dark, shown, hiding
     # A border that moves on hides more if what hides lies before it.
     gain *= -way
@@ -138,20 +139,20 @@ def _move_border(
         if way * named <= 0:
             continue
         edge = edges[abs(named) - 1]
-        place, distance = _crossing(edge, line, along, seen)
-        x, y = _point(place, line, along)
-        if distance <= _depth(receiver, x, y):
+        place, distance = crossing(edge, line, along, seen)
+        x, y = point(place, line, along)
+        if distance <= depth_of(receiver, x, y):
             place = min(max(place, start), start + 1)
             # What comes after the edge may hide the receiver, too, for a while.
             face, later = _walk(
                 shown, bright, place, line, along, receiver, faces, neighbours, seen
             )
             if face < 0:
-                _move_edge(
+                move_edge(
                     gain, edge, place, line, along, seen, receiver, by_seen, by_receiver, finer
                 )
             else:
-                _move_surface(
+                move_surface(
                     gain,
                     faces[face],
                     later,
@@ -169,7 +170,7 @@ def _move_border(
         # Another surface comes up through it.
         face, place = _walk(shown, bright, dark, line, along, receiver, faces, neighbours, seen)
     if face >= 0:
-        _move_surface(
+        move_surface(
             gain, faces[face], place, line, along, seen, receiver, by_seen, by_receiver, finer
         )
 
@@ -183,11 +184,11 @@ def _walk(
 
     Starts at the sample, and goes along its line; -1 if that does not happen before the stop.
     """
-    x, y = _point(start, line, along)
+    x, y = point(start, line, along)
     way = 1.0 if stop > start else -1.0
     at, limit, was_nearer = 0.0, stop - start, False
     # What the surface's nearness is compared with, and how that changes along the line.
-    sought = 1.0 / _depth(receiver, x, y)
+    sought = 1.0 / depth_of(receiver, x, y)
     rise = -receiver[3 + along] * sought * sought
     for count in range(_LONGEST_WALK if face >= 0 else 0):
         (a, b, c), slopes = on_line(faces[face], seen, x, y, along)
@@ -207,76 +208,3 @@ def _walk(
         if face < 0 or not is_front(faces[face], seen):
             break
     return -1, start
-
-
-@kernel
-def _depth(receiver: Floats, x: float, y: float) -> float:
-    """How far away a receiver's plane is at a point of the map."""
-    across, along = np.float64(x) - receiver[0], np.float64(y) - receiver[1]
-    return float(receiver[2] + receiver[3] * across + receiver[4] * along)
-
-
-@kernel
-def _is_lit(receiver: Floats, depth: Floats, row: int, column: int) -> bool:
-    return bool(_depth(receiver, column + 0.5, row + 0.5) <= depth[row, column])
-
-
-@kernel
-def _point(place: float, line: int, along: int) -> tuple[float, float]:
-    return (place, line + 0.5) if along == 0 else (line + 0.5, place)
-
-
-@kernel
-def _crossing(edge: Ids, line: int, along: int, seen: Floats) -> tuple[float, float]:
-    """Where an edge crosses a line of samples, and how far away it is there."""
-    a, b, across = seen[edge[0]], seen[edge[1]], 1 - along
-    t = (line + 0.5 - a[across]) / (b[across] - a[across])
-    return a[along] + t * (b[along] - a[along]), a[2] + t * (b[2] - a[2])
-
-
-@kernel
-def _window(x: float, y: float, finer: int) -> float:
-    """k: three samples' box under a bilinear look-up, whose integral is 1."""
-    across = min(1.0, max(0.0, 2.0 - abs(x) / finer))
-    return across * min(1.0, max(0.0, 2.0 - abs(y) / finer)) / (9.0 * finer * finer)
-
-
-@kernel
-def _move_edge(
-    gain: float, edge: Ids, place: float, line: int, along: int,
-    seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
-) -> None:  # fmt: skip
-    """The border is where an edge crosses a line of samples."""
-    a, b, across = edge[0], edge[1], 1 - along
-    du, dv = seen[b, along] - seen[a, along], seen[b, across] - seen[a, across]
-    t = (line + 0.5 - seen[a, across]) / dv
-    gain *= _window(place - receiver[along], line + 0.5 - receiver[across], finer)
-    gain *= dv * dv / (du * du + dv * dv)
-    slope = du / dv
-    by_seen[a, along] += gain * (1 - t)
-    by_seen[b, along] += gain * t
-    by_seen[a, across] -= gain * (1 - t) * slope
-    by_seen[b, across] -= gain * t * slope
-    by_receiver[along] -= gain
-    by_receiver[across] += gain * slope
-
-
-@kernel
-def _move_surface(
-    gain: float, face: Faces, place: float, line: int, along: int,
-    seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
-) -> None:  # fmt: skip
-    """The border is where the plane of a face meets the receiver's."""
-    x, y = _point(place, line, along)
-    gain *= _window(x - receiver[0], y - receiver[1], finer)
-    _, right, down = nearness(face, seen, x, y)
-    deeper = 1.0 / _depth(receiver, x, y) ** 2
-    # The place moves by change / -slope, and counts slope^2 / (across^2 + along^2).
-    across, downwards = right + receiver[3] * deeper, down + receiver[4] * deeper
-    gain *= -(across if along == 0 else downwards) / (across * across + downwards * downwards)
-    push(gain, face, seen, x, y, by_seen)
-    by_receiver[0] += gain * right
-    by_receiver[1] += gain * down
-    by_receiver[2] += gain * deeper
-    by_receiver[3] += gain * deeper * (x - receiver[0])
-    by_receiver[4] += gain * deeper * (y - receiver[1])
