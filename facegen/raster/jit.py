@@ -5,9 +5,11 @@ backend, with every number of threads and on every processor. Division by zero g
 """
 
 import functools
+import hashlib
 import threading
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -22,18 +24,30 @@ _one_at_a_time = threading.Lock()
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_RULES: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
 prange: type[range] = numba.prange
 thread_count: Callable[[], int] = numba.get_num_threads
 
 
+def sources_digest(package: Path) -> str:
+    """Eight digits of all files of a package that have kernels in them."""
+    files = sorted(package.rglob("*.py"))
+    texts = (text for file in files if b"raster.jit" in (text := file.read_bytes()))
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:8]
+
+
+_SOURCES = sources_digest(Path(__file__).parents[1])
+
+
 def kernel(function: _Function) -> _Function:
     """Compile for one thread on first call; compilations are kept on disk."""
-    return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast(_Function, numba.njit(cache=True, **_RULES)(_kept_apart(function)))
 
 
 def inlined(function: _Function) -> _Function:
     """Compile into the kernels that call it, however long it is: no vectors in loops with calls."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+    compiled = numba.njit(cache=True, forceinline=True, **_RULES)(_kept_apart(function))
     return cast(_Function, compiled)
 
 
@@ -55,7 +69,7 @@ def parallel_kernel(function: _Function) -> _Function:
     # numba's files of compilations tell functions apart by their names alone.
     on_one_thread.__qualname__ = f"{function.__qualname__}_on_one_thread"
     serial = kernel(on_one_thread)
-    parallel = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
+    parallel = numba.njit(cache=True, parallel=True, **_RULES)(_kept_apart(function))
 
     @functools.wraps(function)
     def run(*arguments: Any) -> Any:
@@ -65,3 +79,12 @@ def parallel_kernel(function: _Function) -> _Function:
             return parallel(*arguments)
 
     return cast(_Function, run)
+
+
+def _kept_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under a name that its compilation is kept by, for these sources alone.
+
+    numba compiles anew what has changed, but not what calls it from another file.
+    """
+    function.__qualname__ = f"{function.__qualname__}_{_SOURCES}"
+    return function
