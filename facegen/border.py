@@ -23,11 +23,6 @@ def depth_of(receiver: Floats, x: float, y: float) -> float:
 
 
 @kernel
-def is_lit(receiver: Floats, depth: Floats, row: int, column: int) -> bool:
-    return bool(depth_of(receiver, column + 0.5, row + 0.5) <= depth[row, column])
-
-
-@kernel
 def point(place: float, line: int, along: int) -> tuple[float, float]:
     return (place, line + 0.5) if along == 0 else (line + 0.5, place)
 

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.border import crossing, depth_of, is_lit, move_edge, move_surface, point
+from facegen.border import crossing, depth_of, move_edge, move_surface, point
 from facegen.raster import Topology, rasterize
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.occlude import occluders
@@ -91,47 +91,63 @@ def _follow(
     by_receivers: Floats,
     finer: int,
 ) -> None:
-    reach = 2 * finer
+    reach, side = 2 * finer, 4 * finer + 2
     for n in prange(len(receivers)):
         far, (height, width) = depth[n], depth.shape[1:]
+        lit = np.empty((side, side), dtype=np.bool_)
         for v in range(receivers.shape[1]):
             x, y = receivers[n, v, 0], receivers[n, v, 1]
-            column, row = int(np.floor(x - np.float32(0.5))), int(np.floor(y - np.float32(0.5)))
-            is_on_map = reach <= min(column, row)
-            is_on_map &= column <= width - 2 - reach and row <= height - 2 - reach
+            column = int(np.floor(x - np.float32(0.5))) - reach
+            row = int(np.floor(y - np.float32(0.5))) - reach
+            is_on_map = min(column, row) >= 0 and column <= width - side and row <= height - side
             if by_share[n, v] == 0 or not is_on_map:
                 continue
-            lit = 0
-            for i in range(row - reach, row + reach + 2):
-                for j in range(column - reach, column + reach + 2):
-                    lit += is_lit(receivers[n, v], far, i, j)
-            if lit == 0 or lit == (2 * reach + 2) ** 2:
+            many = _find_lit(receivers[n, v], far, row, column, lit)
+            if many == 0 or many == side**2:
                 continue
             for along in range(2):
                 down, right = along, 1 - along
-                for i in range(row - reach, row + reach + 2 - down):
-                    for j in range(column - reach, column + reach + 2 - right):
-                        here = is_lit(receivers[n, v], far, i, j)
-                        if here != is_lit(receivers[n, v], far, i + down, j + right):
+                for i in range(side - down):
+                    for j in range(side - right):
+                        if lit[i, j] != lit[i + down, j + right]:
                             _move_border(
-                                by_share[n, v], along, i, j, faces, edges, neighbours,
-                                seen[n], receivers[n, v], face_id[n], far, found[n], outer[n],
-                                by_seen[n], by_receivers[n, v], finer,
+                                by_share[n, v], along, row + i, column + j, lit[i, j], faces, edges,
+                                neighbours, seen[n], receivers[n, v], face_id[n], found[n],
+                                outer[n], by_seen[n], by_receivers[n, v], finer,
                             )  # fmt: skip
 
 
 @kernel
+def _find_lit(
+    receiver: Floats, depth: Floats, row: int, column: int, lit: NDArray[np.bool_]
+) -> int:
+    """Fill in which samples of a window, from this one on, do not hide a receiver: how many."""
+    x, y, z, right, down = receiver
+    half, many = np.float32(0.5), 0
+    across = np.float32(column) + half - x
+    for i in range(len(lit)):
+        plane = z + down * (np.float32(row + i) + half - y)
+        for j in range(len(lit)):
+            lit[i, j] = plane + right * (across + np.float32(j)) <= depth[row + i, column + j]
+            many += lit[i, j]
+    return many
+
+
+@kernel
 def _move_border(
-    gain: float, along: int, row: int, column: int, faces: Faces, edges: Ids, neighbours: Ids,
-    seen: Floats, receiver: Floats, face_id: Ids, depth: Floats, found: Ids, outer: Ids,
+    gain: float, along: int, row: int, column: int, is_lit: bool, faces: Faces, edges: Ids,
+    neighbours: Ids, seen: Floats, receiver: Floats, face_id: Ids, found: Ids, outer: Ids,
     by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
-    """Add what the border moves that lies between a sample and the next one along its line."""
+    """Add what the border moves that lies between a sample and the next one along its line.
+
+    is_lit: whether the sample leaves the receiver lit; the next one does not, or the reverse.
+    """
     line = row if along == 0 else column
     start = (column if along == 0 else row) + 0.5
     hiding, shown = face_id[row, column], face_id[row + along, column + 1 - along]
     way, dark, bright = 1.0, start, start + 1
-    if is_lit(receiver, depth, row, column):
+    if is_lit:
         way, dark, bright, hiding, shown = -1.0, bright, dark, shown, hiding
     # A border that moves on hides more if what hides lies before it.
     gain *= -way

@@ -9,6 +9,7 @@ prior N(0, sigma^2) is strong while the picture is poorly explained.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -21,7 +22,10 @@ from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
 from facegen.morphable import MorphableModel
 from facegen.render import Renderer, RenderSettings
 
-_STARTS = 6
+_STARTS, _TRIED = 5, 9
+"""Views that a fit to a rendered picture may start from, and after how many steps one of those
+behind the first is given up for another."""
+
 _MEMORY = 10
 _WINDOW, _BACKTRACKS, _PATIENCE = 4, 4, 3
 _LONGEST = 1.0
@@ -83,16 +87,7 @@ class Fitter:
             for stage in STAGES
         ]
         first, *others = stages
-        objective = self.objective(picture, first.size)
-        path: list[Fit] = []
-        for start in self.starts(picture):
-            objective.focus(start)
-            curvature = objective.curvature(start)
-            tried = list(self._descend(objective, start, first, curvature))
-            if not path or tried[-1].error < path[-1].error:
-                path = tried
-            if path[-1].error < self._lost:
-                break
+        path = self._first(picture, first)
         yield from path
         vector = path[-1].vector
         for stage in others:
@@ -110,6 +105,26 @@ class Fitter:
         if not self.rendered:
             groomed = with_hairdo(self._renderers[SIZE], self.unknowns, vector, picture)
             yield Fit(groomed, objective.error(groomed))
+
+    def _first(self, picture: Picture, stage: Stage) -> list[Fit]:
+        """The first stage from the likeliest start, or from the best of others if it is better."""
+        objective = self.objective(picture, stage.size)
+
+        def way_from(start: Tensor) -> Iterator[Fit]:
+            objective.focus(start)
+            yield from self._descend(objective, start, stage, objective.curvature(start))
+
+        def left(path: list[Fit]) -> float:
+            return path[-1].error
+
+        likeliest, *others = self.starts(picture)
+        path = list(way_from(likeliest))
+        if not others or left(path) < self._lost:
+            return path
+        ways = [way_from(start) for start in others]
+        tried = [list(islice(way, _TRIED)) for way in ways]
+        best = min(range(len(tried)), key=lambda number: left(tried[number]))
+        return min(path, [*tried[best], *ways[best]], key=left)
 
     def starts(self, picture: Picture) -> list[Tensor]:
         """Vectors (unknown,) to start from, the likeliest first."""
