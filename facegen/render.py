@@ -164,6 +164,7 @@ class Renderer:
         What is not named rests as the settings have it. Raises UserError for an unknown name, and
         unless there is a column for each.
         """
+        labels = labels if labels.is_floating_point() else labels.to(torch.float32)
         settings, ones = self.settings, torch.ones_like(labels[:, 0])
         elevation = settings.lights.elevation
         view = View.at_rest(ones, settings.camera, elevation, settings.background)

@@ -287,6 +287,15 @@ def test_the_background_is_as_asked(renderer, person) -> None:
     assert shoot_with(renderer, person, background=0.5)[0, 0] == 128
 
 
+def test_labels_may_be_whole_numbers(renderer, person) -> None:
+    whole, real = (
+        torch.tensor([[20, 0, -30]], dtype=kind) for kind in (torch.int64, torch.float32)
+    )
+    people = renderer.people(torch.from_numpy(person[None]))
+    one, other = (renderer.render(people, renderer.view(labels)) for labels in (whole, real))
+    assert torch.equal(one, other)
+
+
 def test_an_unknown_scene_variable_is_refused(renderer, person) -> None:
     with pytest.raises(UserError, match=r"'pitch'.*roll"):
         shoot_with(renderer, person, pitch=1.0)
