@@ -109,10 +109,11 @@ def _write_study(study: "Study") -> list[tuple[str, ...]]:
     from facegen.files import write_atomic
     from facegen.pictures import png_bytes
 
-    jobs, figures = zip(*study.finished(), strict=True)
+    finished = study.finished()
+    figures = [judged for _, judged in finished]
     rows = table(figures)
     write_atomic(study.folder / "table.md", markdown(rows).encode())
     tree = {"table": rows, "runs": figures}
     write_atomic(study.folder / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
-    write_atomic(study.folder / "curves.png", png_bytes(curves(jobs)))
+    write_atomic(study.folder / "curves.png", png_bytes(curves([job for job, _ in finished])))
     return rows

@@ -103,7 +103,7 @@ class Study:
         self.folder = folder
         self.device = device
         self.jobs = [
-            Job(name, replace(config, seed=seed), folder / f"{_file_name(name)}-s{seed}")
+            Job(name, replace(config, seed=seed), folder / _folder_name(name, seed))
             for seed in range(seeds)
             for name, config in variants.items()
         ]
@@ -113,12 +113,17 @@ class Study:
 
         Of those what was trained as long, on the same data set; ours come first.
         """
-        jobs = [*self.jobs]
-        steps = {job.config.steps for job in jobs}
-        for path in sorted(self.folder.glob(f"*/{FIGURES}")):
-            if all(path.parent != job.folder for job in jobs) and (job := self._left(path.parent)):
-                jobs += [job] if job.config.steps in steps else []
+        ours = {job.folder for job in self.jobs}
+        paths = sorted(self.folder.glob(f"*/{FIGURES}"))
+        left = (self._left(path.parent) for path in paths if path.parent not in ours)
+        jobs = [*self.jobs, *(job for job in left if job and self._suits(job))]
         return [(job, figures) for job in jobs if (figures := job.figures())]
+
+    def _suits(self, other: Job) -> bool:
+        """Whether a job of another command may stand beside ours, or in a column of ours."""
+        same = {replace(job.config, seed=0) for job in self.jobs if job.variant == other.variant}
+        steps = {job.config.steps for job in self.jobs}
+        return other.config.steps in steps and same <= {replace(other.config, seed=0)}
 
     def _left(self, folder: Path) -> Job | None:
         """The job of a folder that another command made, if it is one of our data set."""
@@ -129,7 +134,9 @@ class Study:
             return None
         if settings is None or settings.data_fingerprint != self.dataset.fingerprint:
             return None
-        return Job(str(variant), settings.config, folder)
+        # Not a copy of another.
+        is_its_own = folder.name == _folder_name(str(variant), settings.config.seed)
+        return Job(str(variant), settings.config, folder) if is_its_own else None
 
     def check(self) -> None:
         """Raise UserError when a job's folder holds another training than this study's."""
@@ -207,7 +214,6 @@ def curves(jobs: Sequence[Job]) -> Image.Image:
         panel = panels.setdefault(f"|Spearman|, {latent.factor}", {})
         for name in dict.fromkeys(job.variant for job in jobs):
             seen = [job.curve() for job in jobs if job.variant == name]
-            # Of seeds that are on their way, what all have reached.
             panel[name] = [
                 (mean(p.seconds for p in points) / 60, mean(p.spearman[unit] for p in points))
                 for points in zip(*(curve for curve in seen if curve), strict=False)
@@ -215,5 +221,5 @@ def curves(jobs: Sequence[Job]) -> Image.Image:
     return draw_curves(panels, "minutes of training", (0.0, 1.0))
 
 
-def _file_name(variant: str) -> str:
-    return re.sub(r"\W+", "-", variant)
+def _folder_name(variant: str, seed: int) -> str:
+    return re.sub(r"\W+", "-", variant) + f"-s{seed}"

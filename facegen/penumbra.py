@@ -8,10 +8,10 @@ with the receiver's plane at x, of depth z and slope s as the light sees it, and
 samples, itself as sharp as bilinear look-ups are. The derivative is that of the border between what
 hides the receiver and what does not, relative to x: where an edge of the mesh ends what hides, it
 moves with that edge, and where a surface runs through the plane, it moves with the surface and with
-the plane. Both are summed over the places where
-the border passes between two samples, as in facegen.raster.silhouette. Between those the surface is
-walked over, face by face: near its edges and where light grazes it, depth does not rise evenly from
-one sample to the next, and behind an edge that hides comes ground that does, too.
+the plane. Both are summed over the places where the border passes between two samples, as in
+facegen.raster.silhouette. Between those the surface is walked over, face by face: near its edges
+and where light grazes it, depth does not rise evenly from one sample to the next, and behind an
+edge that hides comes ground that does, too.
 """
 
 import numpy as np

@@ -41,7 +41,7 @@ class _Step:
 
     def values(self, plane: Tensor) -> Tensor:
         """What vertices have (..., vertex), and what is halfway between."""
-        one, other = (plane[..., end] for end in self.ends.unbind(1))
+        one, other = (plane.index_select(-1, end) for end in self.ends.unbind(1))
         return torch.cat([plane, (one + other) / 2], dim=-1)
 
     def rounded(self, vertices: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +50,8 @@ class _Step:
         Source: the cubic edges of Vlachos, Peters, Boyd & Mitchell, Curved PN triangles, 2001.
         """
         (one, other), (up, upwards) = (
-            [plane[..., end] for end in self.ends.unbind(1)] for plane in (vertices, normals)
+            [plane.index_select(2, end) for end in self.ends.unbind(1)]
+            for plane in (vertices, normals)
         )
         along = other - one
         bend = _along(along, up) - _along(along, upwards)
@@ -129,5 +130,7 @@ class Refinement:
 
     def anatomy(self, body: Anatomy) -> Anatomy:
         """The anatomy of the finer mesh."""
-        fields = dataclasses.fields(body)
-        return Anatomy(**{field.name: self.values(getattr(body, field.name)) for field in fields})
+        names = [field.name for field in dataclasses.fields(body)]
+        planes = {name: self.values(getattr(body, name)) for name in names}
+        planes |= {name: unit(planes[name], dim=0) for name in ("normals", "strand")}
+        return Anatomy(**planes)

@@ -80,7 +80,7 @@ class Renderer:
         longest = LONGEST * self.settings.spacing if self.settings.size >= FINE else np.inf
         self._finer = Refinement(self._mean, body, self._body, longest)
         self._skin = self._finer.anatomy(self._body)
-        self.faces = torch.cat([self._finer.faces, self._hair.faces + len(self._skin.wet)])
+        self.faces = torch.cat([self._finer.faces, self._hair.faces + self.body_size])
         self._anatomy = self._hair.joined(self._skin)
         self._mouth = Mouth(self._mean, self._expressions, self._body)
 
@@ -88,6 +88,16 @@ class Renderer:
     def anatomy(self) -> Anatomy:
         """Where on the head what is."""
         return self._anatomy
+
+    @property
+    def body_size(self) -> int:
+        """How many vertices come before those of loose hair: the model's, then those between."""
+        return len(self._skin.wet)
+
+    def everywhere(self, plane: Tensor) -> Tensor:
+        """What the model's vertices have (..., vertex), at all vertices; 0 on loose hair."""
+        between = self._finer.values(plane)
+        return torch.nn.functional.pad(between, (0, len(self._anatomy.wet) - self.body_size))
 
     def to(self, device: torch.device | str) -> "Renderer":
         """The same on another device, where all tensors live that come in and go out; moves it."""

@@ -250,6 +250,7 @@ def test_a_narrower_command_keeps_the_rest_of_the_table(
     settings = json.loads((tmp_path / "other" / "config.json").read_text())
     settings["data_fingerprint"] = "0" * 16
     (tmp_path / "other" / "config.json").write_text(json.dumps(settings))
+    shutil.copytree(tmp_path / "gvae-s0", tmp_path / "gvae-s0.bak")
     jobs, figures = zip(*study(gvae=tiny("gvae")).finished(), strict=True)
     assert [job.folder.name for job in jobs] == ["gvae-s0", "vae-s0"]
     assert table(figures)[:2] == [("", "gvae", "vae"), ("told", "which factor varies", "none")]

@@ -2,20 +2,33 @@
 
 from pathlib import Path
 
-from facegen.raster.jit import kernel, sources_digest
+from facegen.raster.jit import forget_others, kernel, sources_digest
 
 
 def test_any_file_with_kernels_changes_the_digest(tmp_path: Path) -> None:
     """A kernel is compiled into its callers in other files: those are out of date, too."""
     (tmp_path / "raster").mkdir()
-    inner, plain = tmp_path / "raster" / "inner.py", tmp_path / "plain.py"
-    inner.write_text("from facegen.raster.jit import kernel\nONE = 1\n")
-    plain.write_text("TWO = 2\n")
+    kernels, constants, plain = (tmp_path / name for name in ("a.py", "raster/b.py", "c.py"))
+    for file in (kernels, constants, plain):
+        file.write_text("ONE = 1\n")
+    kernels.write_text("from facegen.raster.jit import kernel\n")
     before = sources_digest(tmp_path)
-    plain.write_text("TWO = 3\n")
+    plain.write_text("ONE = 2\n")
     assert sources_digest(tmp_path) == before
-    inner.write_text("from facegen.raster.jit import kernel\nONE = 2\n")
-    assert sources_digest(tmp_path) != before
+    constants.write_text("ONE = 2\n")
+    after = sources_digest(tmp_path)
+    kernels.write_text("from facegen.raster.jit import kernel, prange\n")
+    assert len({before, after, sources_digest(tmp_path)}) == 3
+
+
+def test_other_compilations_are_forgotten(tmp_path: Path) -> None:
+    kept = tmp_path / "raster" / "__pycache__"
+    kept.mkdir(parents=True)
+    names = {"a.f_0123abcd-1.py311.nbi", "a.f-1.py311.1.nbc", "a.cpython-311.pyc"}
+    for name in names:
+        (kept / name).touch()
+    forget_others(tmp_path, "0123abcd")
+    assert {file.name for file in kept.iterdir()} == names - {"a.f-1.py311.1.nbc"}
 
 
 def test_compilations_are_kept_under_the_digest() -> None:

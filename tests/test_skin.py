@@ -148,6 +148,7 @@ def test_where_the_map_is_filled_there_is_no_seam(texture) -> None:
 def test_the_far_cheek_is_out_of_sight(renderer, fitted) -> None:
     seen = view(renderer, 40.0, 0.0, 0.0)
     laid = unroll(renderer, renderer.people(fitted), seen, torch.full((64, 64, 3), 0.5))
+    assert float(laid.there.float().mean()) > 0.99
     x, y, _ = laid.anatomy.points
     cheek = laid.there & (y < -10) & (y > -70) & (x.abs() > 45) & (x.abs() < 60)
     near, far = (laid.sight[cheek & (side * x > 0)].mean() for side in (-1, 1))

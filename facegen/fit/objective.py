@@ -23,9 +23,9 @@ def shows(renderer: Renderer, people: People, view: View, region: Tensor) -> Ten
     size = renderer.settings.size
     screen = project(renderer.pose(people.vertices, view.turn), view.camera, size)
     fragments = rasterize(screen, renderer.faces, size, size)
-    # Behind the model's vertices stand those of what grows on it.
-    region = torch.nn.functional.pad(region, (0, screen.shape[1] - len(region)))
-    shown = interpolate(region[None, :, None], screen, renderer.faces, fragments)
+    shown = interpolate(
+        renderer.everywhere(region)[None, :, None], screen, renderer.faces, fragments
+    )
     return (shown[..., 0] > 0.5).float()
 
 

@@ -23,8 +23,8 @@ from facegen.morphable import MorphableModel
 from facegen.render import Renderer, RenderSettings
 
 _STARTS, _TRIED = 5, 9
-"""Views that a fit to a rendered picture may start from, and after how many steps one of those
-behind the first is given up for another."""
+"""Views that a fit to a rendered picture may start from, and how many fits on its way, the start
+among them, each of those behind the first has to be the best."""
 
 _MEMORY = 10
 _WINDOW, _BACKTRACKS, _PATIENCE = 4, 4, 3

@@ -4,6 +4,7 @@ Floating point is never relaxed (no fastmath): the rasterizer's answers are the 
 backend, with every number of threads and on every processor. Division by zero gives inf or nan.
 """
 
+import contextlib
 import functools
 import hashlib
 import threading
@@ -31,13 +32,26 @@ thread_count: Callable[[], int] = numba.get_num_threads
 
 
 def sources_digest(package: Path) -> str:
-    """Eight digits of all files of a package that have kernels in them."""
-    files = sorted(package.rglob("*.py"))
-    texts = (text for file in files if b"raster.jit" in (text := file.read_bytes()))
-    return hashlib.sha256(b"".join(texts)).hexdigest()[:8]
+    """Eight digits of a package's files that kernels are made of: theirs, and all in raster."""
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        text = file.read_bytes()
+        if b"raster.jit" in text or package / "raster" in file.parents:
+            digest.update(text)
+    return digest.hexdigest()[:8]
 
 
-_SOURCES = sources_digest(Path(__file__).parents[1])
+def forget_others(package: Path, digest: str) -> None:
+    """Remove compilations of other sources from beside a package's files, as far as we may."""
+    for file in package.rglob("__pycache__/*.nb[ci]"):
+        if digest not in file.name:
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
+_PACKAGE = Path(__file__).parents[1]
+_SOURCES = sources_digest(_PACKAGE)
+forget_others(_PACKAGE, _SOURCES)
 
 
 def kernel(function: _Function) -> _Function:
