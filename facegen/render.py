@@ -10,19 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.anatomy import Anatomy, survey
-from facegen.curtain import COARSE, DENSE
+from facegen.decode import Decoder
 from facegen.detail import Lit, Painter
 from facegen.device import move
-from facegen.eyes import Eyes
-from facegen.geometry import VertexNormals, direction, project
-from facegen.hair import coverage, displace, hair_colours
+from facegen.geometry import direction, project
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
-from facegen.looks import appearance_of
 from facegen.morphable import MorphableModel
-from facegen.mouth import Mouth
-from facegen.own_albedo import OwnAlbedo, bare
 from facegen.people import People, distinct
 from facegen.raster import (
     Fragments,
@@ -36,13 +30,10 @@ from facegen.raster import (
     resolve,
     topology,
 )
-from facegen.refine import LONGEST, Refinement
 from facegen.settings import RenderSettings
 from facegen.shading import exposure, shade
 from facegen.shadow import moving_visibility
-from facegen.skin import paint
 from facegen.texture import Texture
-from facegen.tresses import Hairdresser
 from facegen.turning import turned
 from facegen.view import View
 
@@ -59,45 +50,18 @@ POSES_AT_ONCE = 10
 
 
 class Renderer:
-    """Renders a face model's people on the CPU, or on a CUDA device."""
+    """Renders a face model's people on the CPU, or on a CUDA device.
+
+    faces, anatomy: of the meshes that are drawn; decoder says which vertices are what.
+    """
 
     def __init__(self, model: MorphableModel, settings: RenderSettings | None = None):
         self.model = model
         self.settings = settings or RenderSettings()
         self.device = torch.device("cpu")
-        body = torch.from_numpy(model.faces)
-        self._mean = torch.from_numpy(model.mean).T.contiguous()
-        self._basis = torch.from_numpy(model.basis).mT.flatten(1)
-        self._expressions = torch.from_numpy(model.expression_basis).mT.flatten(1)
-        self._normals = VertexNormals(body, len(model.mean))
-        normals = self._normals(self._mean[None])[0]
-        self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
-        anatomy = bare(survey(model, normals), model.albedo is not None)
-        self._eyes = Eyes(self._mean, anatomy)
-        grid = DENSE if self.settings.size >= FINE else COARSE
-        self._hair = Hairdresser(self._mean, anatomy, grid)
-        self._body = self._hair.hung(anatomy)
-        longest = LONGEST * self.settings.spacing if self.settings.size >= FINE else np.inf
-        self._finer = Refinement(self._mean, body, self._body, longest)
-        self._skin = self._finer.anatomy(self._body)
-        self.faces = torch.cat([self._finer.faces, self._hair.faces + self.body_size])
-        self._anatomy = self._hair.joined(self._skin)
-        self._mouth = Mouth(self._mean, self._expressions, self._body)
-
-    @property
-    def anatomy(self) -> Anatomy:
-        """Where on the head what is."""
-        return self._anatomy
-
-    @property
-    def body_size(self) -> int:
-        """How many vertices come before those of loose hair: the model's, then those between."""
-        return len(self._skin.wet)
-
-    def everywhere(self, plane: Tensor) -> Tensor:
-        """What the model's vertices have (..., vertex), at all vertices; 0 on loose hair."""
-        between = self._finer.values(plane)
-        return torch.nn.functional.pad(between, (0, len(self._anatomy.wet) - self.body_size))
+        fine = self.settings.size >= FINE
+        self.decoder = Decoder(model, self.settings.spacing, fine=fine)
+        self.faces, self.anatomy = self.decoder.faces, self.decoder.anatomy
 
     def to(self, device: torch.device | str) -> "Renderer":
         """The same on another device, where all tensors live that come in and go out; moves it."""
@@ -108,7 +72,7 @@ class Renderer:
 
     @cached_property
     def painter(self) -> Painter:
-        return Painter(self._anatomy, self._hair.combed, self.settings.spacing)
+        return Painter(self.anatomy, self.decoder.combed, self.settings.spacing)
 
     @cached_property
     def _mesh(self) -> Topology:
@@ -122,46 +86,11 @@ class Renderer:
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
         with self._there():
-            return self._people(identity, expression, texture)
+            return self.decoder.people(identity, expression, texture)
 
     def _there(self) -> AbstractContextManager[object]:
         """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
         return nullcontext() if self.device.type == "cpu" else self.device
-
-    def _people(self, identity: Tensor, expression: Tensor | None, seen: Texture | None) -> People:
-        shape, colours, traits, coefficients = self.model.split(identity)
-        appearance = appearance_of(traits, coefficients, seen)
-        vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
-        tresses = self._hair.dress(vertices, appearance)
-        vertices = self._eyes.seated(vertices + displace(self._body, appearance))
-        if expression is not None:
-            vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
-            forward = self._mouth.forward(expression)
-            vertices = torch.stack([*vertices[:, :2].unbind(1), vertices[:, 2] + forward], dim=1)
-            appearance = replace(appearance, teeth=self._mouth.lit(expression))
-        own = self._own_albedo
-        # A photographer opens the lens for dark skin, though not all the way.
-        opening = torch.exp(0.7 * (appearance.melanin - 0.1))
-        vertices, normals = self._finer.rounded(vertices, self._normals(vertices))
-        loose = self._hair.normals(tresses.vertices)
-        vertices = torch.cat([vertices, tresses.vertices], dim=2)
-        normals = torch.cat([self._eyes.bulging(normals), loose], dim=2)
-        locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
-        full = torch.ones_like(tresses.tone)
-        if own:
-            skin = self._finer.values(own(colours, self._body, seen))
-        else:
-            skin = paint(self._skin, appearance)
-        return People(
-            vertices=vertices,
-            normals=normals,
-            skin=torch.cat([skin, locks], dim=2),
-            hair=torch.cat([hair_colours(self._skin, appearance), locks], dim=2),
-            covered=torch.cat([coverage(self._skin, appearance), full], dim=1),
-            gloss=appearance.gloss,
-            exposure=torch.full_like(opening, own.opening) if own else opening,
-            appearance=None if own else appearance,
-        )
 
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
         """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
@@ -198,9 +127,9 @@ class Renderer:
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
-            visible = self._mouth.past_lips(visible)
-        strand = turned(view.turn, self._anatomy.strand[None], sight=sight)
-        surface = people.surface(normals, strand, self._anatomy)
+            visible = self.decoder.mouth.past_lips(visible)
+        strand = turned(view.turn, self.anatomy.strand[None], sight=sight)
+        surface = people.surface(normals, strand, self.anatomy)
         # The camera does not open up for a key light that is off.
         opening = exposure(light) if settings.lights.key else torch.ones_like(light[:, 0])
         opened = people.exposure * opening

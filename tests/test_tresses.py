@@ -101,7 +101,7 @@ def test_large_pictures_have_the_same_hair_without_its_facets(head, renderer, st
     person = woman(head, **STYLES[style], hair_part=1.5, hair_wave=1.5)
     large = Renderer(head, RenderSettings(size=FINE))
     coarse, dense = (
-        made.people(person).vertices[0, :, len(head.mean) :] for made in (renderer, large)
+        made.people(person).vertices[0, :, made.decoder.body_size :] for made in (renderer, large)
     )
     away, _ = cKDTree(dense.T).query(coarse.T)
     assert np.quantile(away, 0.98) < 3.0, "mm"

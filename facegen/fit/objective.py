@@ -24,7 +24,7 @@ def shows(renderer: Renderer, people: People, view: View, region: Tensor) -> Ten
     screen = project(renderer.pose(people.vertices, view.turn), view.camera, size)
     fragments = rasterize(screen, renderer.faces, size, size)
     shown = interpolate(
-        renderer.everywhere(region)[None, :, None], screen, renderer.faces, fragments
+        renderer.decoder.everywhere(region)[None, :, None], screen, renderer.faces, fragments
     )
     return (shown[..., 0] > 0.5).float()
 

@@ -58,7 +58,7 @@ def unroll(renderer: Renderer, people: People, view: View, photograph: Tensor) -
     light = direction(view.light_azimuth, view.light_elevation)
     visible = key_visibility(vertices, normals, faces, light)
     places = unrolled(anatomy.points)
-    body = torch.arange(len(places)) < renderer.body_size
+    body = torch.arange(len(places)) < renderer.decoder.body_size
     # Neither hair's own sheet, nor what lies behind, where the map would close.
     shown = body & (places[:, 0].abs() < 1.2)
     height = torch.where(shown, 1000.0 - anatomy.points.norm(dim=0), -1.0)
