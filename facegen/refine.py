@@ -130,6 +130,8 @@ class Refinement:
 
     def anatomy(self, body: Anatomy) -> Anatomy:
         """The anatomy of the finer mesh."""
+        if not self._steps:
+            return body
         names = [field.name for field in dataclasses.fields(body)]
         planes = {name: self.values(getattr(body, name)) for name in names}
         planes |= {name: unit(planes[name], dim=0) for name in ("normals", "strand")}
