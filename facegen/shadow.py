@@ -18,7 +18,7 @@ SAMPLES = 160
 _REACH_MM = 185.0
 _ORIGIN = (0.5 * SAMPLES, 0.5 * SAMPLES, 2 * _REACH_MM + 400.0)
 """Where the map sees the origin of the camera's frame."""
-_FINER = 3
+_FINER = 4
 """Derivatives look for shadows' edges on a map of so many times as many samples a side: what is
 thinner than a sample is not found."""
 BIAS_MM = 2.2
