@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from dcign.metrics.probes import Probe
 from facegen.latents import LATENTS
 
 Figures = dict[str, Any]
@@ -14,11 +15,11 @@ OF_FACTORS = (
     ("|Spearman| of {}", "factors.{}.spearman", "{:.3f}"),
     ("degrees off, {}", "factors.{}.degrees.mean", "{:.1f}"),
     (
-        "R\N{SUPERSCRIPT TWO} of {} in the other units, sampled: linear or trees, the greater",
+        "R\N{SUPERSCRIPT TWO} of {} in the other units, sampled: linear, quadratic or trees",
         "factors.{}.leak_sampled",
         "{:.2f}",
     ),
-    ("{} redrawn, by its unit or along a direction, the better, dB", REDRAWN, "{:.1f}"),
+    ("{} redrawn, by its unit or by an edit of all, the better, dB", REDRAWN, "{:.1f}"),
 )
 OF_ALL = (
     ("effect of pose and light on the other units", "effects.on_intrinsic", "{:.3f}"),
@@ -77,10 +78,9 @@ def at(tree: Any, path: str) -> float:
         tree = tree[int(key) if key.isdigit() else key]
     if path.startswith("redrawing"):
         # A code without named units deserves better than one of them moved alone.
-        return max(float(tree[way]["psnr"]) for way in ("told", "direction"))
+        return max(float(tree[way]["psnr"]) for way in ("told", "edited"))
     if path.endswith("leak_sampled"):
-        # What either finds is there: trees miss what is spread thinly over all units.
-        return max(float(tree["ridge"]), float(tree["trees"]))
+        return Probe(**tree).most
     # Which way a unit goes is its own affair.
     return abs(float(tree)) if path.endswith("spearman") else float(tree)
 

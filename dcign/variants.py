@@ -1,38 +1,46 @@
 """What studies set side by side: methods on equal terms, and ladders of one change a rung."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dcign import methods
 from dcign.config import PRESETS, TrainConfig
 from dcign.optimisers import Optimiser
+from facegen.errors import UserError
 
 NARROW = (64, 32, 24, 12)
 """Channels of a decoder like that of `best` at a third less of a step's time."""
 
 
 def peers(
-    names: list[str],
+    chosen: Sequence[tuple[str, Mapping[str, float]]],
     steps: int,
     kl_weights: Sequence[float] = (1.0,),
     optimisers: Sequence[Optimiser] = (PRESETS["best"].optimiser,),
 ) -> dict[str, TrainConfig]:
-    """Methods by name, in all else equal: network, schedule, images seen are those of `best`.
+    """Methods, in all else equal: network, schedule, images seen are those of `best`.
 
+    chosen: names of methods, and options other than their own.
     kl_weights, optimisers: each method once with each of these factors of the divergence, and with
         each of these optimisers: what a peer loses on the terms of `best` it may win on others.
+    Raises UserError for an option that a method has not, or cannot have.
     """
     base = PRESETS["best"]
     variants = {}
-    for name, weight, optimiser in itertools.product(names, kl_weights, optimisers):
+    for (name, options), weight, optimiser in itertools.product(chosen, kl_weights, optimisers):
+        with_options = "".join(f", {option} {value:g}" for option, value in options.items())
         strength = "" if weight == 1 else f", KL x {weight:g}"
         by = "" if optimiser == base.optimiser else f", {optimiser}"
-        variants[name + strength + by] = replace(
+        try:
+            method = methods.make(name, **options)
+        except ValueError as problem:
+            raise UserError(f"{problem}") from None
+        variants[name + with_options + strength + by] = replace(
             base,
             preset=name,
-            method=methods.make(name),
+            method=method,
             steps=steps,
             kl_start=weight * base.kl_start,
             kl_weight=weight * base.kl_weight,

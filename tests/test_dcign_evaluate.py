@@ -53,10 +53,10 @@ def test_a_perfect_code_is_judged_perfect_and_a_leak_is_found():
     for report in clean:
         assert report.spearman == pytest.approx(1)
         assert report.degrees.mean < 0.1 * report.degrees.centre_mean
-        assert max(report.leak_mean.trees, report.leak_sampled.ridge) < 0.05
-    assert leaking[1].leak_mean.ridge > 0.95
+        assert max(report.leak_mean.trees, report.leak_sampled.linear) < 0.05
+    assert leaking[1].leak_mean.linear > 0.95
     assert leaking[1].leak_sampled.trees > 0.95
-    assert leaking[0].leak_mean.ridge < 0.05
+    assert leaking[0].leak_mean.linear < 0.05
 
 
 def test_noise_hides_a_small_leak_from_sampled_codes_only():
@@ -78,8 +78,8 @@ def test_a_network_that_reads_the_picture_is_ranked_above_an_untrained_one(run, 
     assert ideal.factors[0].spearman > 0.9
     assert ideal.factors[1].spearman > 0.9
     assert ideal.factors[0].degrees.mean < 0.4 * ideal.factors[0].degrees.centre_mean
-    assert max(f.leak_mean.ridge for f in ideal.factors) < 0.1
-    assert untrained.factors[0].leak_mean.ridge > 0.5
+    assert max(f.leak_mean.linear for f in ideal.factors) < 0.1
+    assert untrained.factors[0].leak_mean.linear > 0.5
     assert untrained.test_images == 160
     assert untrained.train_images == 40 * SAMPLE_EACH
     assert untrained.reconstruction.bce_above_floor > 0

@@ -10,11 +10,11 @@ from fakes import IDENTITY_SIZE, FakeRenderer, make_dataset
 
 import dcign.evaluation.studio
 from dcign.checkpoint import load_run
-from dcign.codes import untracked
+from dcign.codes import Codes, untracked
 from dcign.evaluate import Extras, evaluate
 from dcign.evaluation.effects import effects, steadiness
 from dcign.evaluation.recognition import recognition
-from dcign.evaluation.redrawing import redraw, tasks
+from dcign.evaluation.redrawing import Edit, redraw, tasks
 from dcign.evaluation.seen import see
 from dcign.evaluation.studio import PEOPLE, VIEWS, Studio
 from dcign.evaluation.tables import tables
@@ -226,3 +226,25 @@ def test_a_renderer_that_has_changed_is_no_judge(quadrants, monkeypatch):
                 Studio.open(quadrants)
         else:
             assert Studio.open(quadrants).identity_size == 4
+
+
+def test_edits_follow_what_a_factor_does_to_each_code():
+    """A unit that azimuth moves by as much as another one says, and one along a curve."""
+    random, latent = np.random.default_rng(0), LATENTS[0]
+    group = np.repeat(np.arange(300), 5)
+    who = random.standard_normal(300)[group]
+    azimuth = random.uniform(latent.low, latent.high, len(group))
+
+    def code(value):
+        part = value / latent.high
+        return np.stack([who, who * part, np.sin(2 * part)], axis=1).astype(np.float32)
+
+    labels = np.zeros((len(group), len(LATENTS)), np.float32)
+    labels[:, 0] = azimuth
+    kind = np.zeros(len(group), np.uint8)
+    kind[group % 2 == 1] = 3  # who is who varies: no pair to learn from
+    train = Codes(code(azimuth), np.zeros((len(group), 3), np.float32), labels, labels, kind,
+                  group.astype(np.int32), {})  # fmt: skip
+    wanted = random.uniform(latent.low, latent.high, len(group))
+    off = Edit(train, 0)(code(azimuth), azimuth, wanted) - code(wanted)
+    assert np.sqrt((off**2).mean()) < 0.01

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dcign.codes import SAMPLE_EACH, SAMPLE_GROUPS
+from dcign.metrics import probes
 from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
 from dcign.metrics.pictures import bce_above_floor, mse, psnr, ssim
 from dcign.metrics.probes import probe, read_out
@@ -103,6 +104,13 @@ def test_a_dead_unit_decodes_no_better_than_the_centre(factor):
     assert error.mean >= 0.95 * error.centre_mean
 
 
+def probed(code, factor):
+    """Fitted on one half and judged on the other, each image a mini-batch of its own."""
+    a, b, train, test = halves(code, factor[:, None])
+    (found,) = probe(a, train, np.arange(len(a)), b, test)
+    return found
+
+
 def test_probe_sees_linear_and_folded_leaks_and_nothing_in_noise(factor, rng):
     noise = rng.standard_normal((len(factor), 6))
     linear, folded = noise.copy(), noise.copy()
@@ -110,27 +118,47 @@ def test_probe_sees_linear_and_folded_leaks_and_nothing_in_noise(factor, rng):
     folded[:, 1] = np.cos(factor / RANGE * np.pi)
 
     def scores(code, truth=factor):
-        a, b, train, test = halves(code, truth)
-        return probe(a, train, np.arange(len(a)), b, test)
+        return probed(code, truth)
 
     # Signal and noise of equal variance: R^2 is a half.
-    assert scores(linear).ridge == pytest.approx(0.5, abs=0.05)
+    assert scores(linear).linear == pytest.approx(0.5, abs=0.05)
+    assert scores(linear).quadratic == pytest.approx(0.5, abs=0.05)
     assert scores(linear).trees == pytest.approx(0.5, abs=0.08)
-    assert scores(noise).ridge < 0.02
-    assert scores(noise).trees < 0.02
+    assert scores(noise).most < 0.02
     assert scores(folded, np.abs(factor)).trees > 0.98
     # A straight line sees less of a cosine than trees do.
-    assert scores(folded, np.abs(factor)).ridge < scores(folded, np.abs(factor)).trees
+    assert scores(folded, np.abs(factor)).linear < scores(folded, np.abs(factor)).trees
+
+
+def test_probe_finds_what_only_products_of_units_say(factor, rng):
+    """Each unit, and every weighted sum of them, has the same mean whatever the factor is."""
+    code = rng.standard_normal((len(factor), 40))
+    code[:, 20:] += 0.3 * code[:, :20] * (factor / factor.std())[:, None]
+    found = probed(code, factor)
+    assert found.most == found.quadratic > 0.45
+    assert found.linear < 0.05
+    assert found.trees < 0.4
+
+
+def test_probe_finds_products_among_many_resting_units(rng, monkeypatch):
+    """Only so many units are multiplied: those in which mini-batches differ."""
+    monkeypatch.setattr(probes, "MOST_UNITS", 8)
+    group = np.repeat(np.arange(1000), 4)
+    factor = rng.standard_normal(1000)[group]
+    sign = rng.choice([-1.0, 1.0], 1000)[group]
+    code = rng.standard_normal((len(factor), 20))
+    code[:, -2], code[:, -1] = 3 * sign, sign * factor + 0.1 * code[:, -1]
+    a, b, train, test = halves(code, factor[:, None])
+    (found,) = probe(a, train, group[: len(a)], b, test)
+    assert found.quadratic > 0.8
 
 
 def test_probe_ignores_affine_maps_of_the_code(factor, rng):
     code = rng.standard_normal((len(factor), 3))
     code[:, 0] += factor / factor.std()
-    a, b, train, test = halves(code, factor)
-    c, d, _, _ = halves(0.001 * code + 5, factor)
-    alone = np.arange(len(a))
-    expected = probe(a, train, alone, b, test).ridge
-    assert probe(c, train, alone, d, test).ridge == pytest.approx(expected, abs=1e-6)
+    expected, found = probed(code, factor), probed(0.001 * code + 5, factor)
+    assert found.linear == pytest.approx(expected.linear, abs=1e-6)
+    assert found.quadratic == pytest.approx(expected.quadratic, abs=1e-6)
 
 
 @pytest.mark.parametrize("resting", [True, False])
@@ -150,8 +178,8 @@ def test_probe_finds_what_is_spread_over_units_that_rest_in_a_mini_batch(rng, re
 
     train_code, train, group = split(SAMPLE_GROUPS)
     test_code, test, _ = split(SAMPLE_GROUPS)
-    found = probe(train_code, train, group, test_code, test).ridge
-    assert found == pytest.approx(known, abs=0.05)
+    (found,) = probe(train_code, train[:, None], group, test_code, test[:, None])
+    assert found.linear == pytest.approx(known, abs=0.05)
 
 
 def test_mse_and_psnr():

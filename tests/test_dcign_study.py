@@ -93,14 +93,15 @@ def test_a_study_goes_on_and_never_does_a_thing_twice(
     assert longer.figures() is None
 
 
-def test_others_know_what_either_probe_finds(report: Report) -> None:
-    """Trees see no linear trace that is spread over all units, a line sees no curve."""
+def test_others_know_what_any_probe_finds(report: Report) -> None:
+    """Trees see no linear trace that is spread over all units, a line no curve and no product."""
     paths = [path for title, path, _ in measured() if title.startswith("R")]
     assert len(paths) == len(LATENTS)
     tree = json.loads(json.dumps(report.to_json()))
     for probe, wanted in (
-        ({"ridge": 0.4, "trees": -0.1}, 0.4),
-        ({"ridge": 0.0, "trees": 0.7}, 0.7),
+        ({"linear": 0.4, "quadratic": 0.2, "trees": -0.1}, 0.4),
+        ({"linear": 0.0, "quadratic": 0.3, "trees": 0.7}, 0.7),
+        ({"linear": 0.0, "quadratic": 0.6, "trees": -0.1}, 0.6),
     ):
         for factor in tree["factors"]:
             factor["leak_sampled"] = probe
@@ -164,7 +165,7 @@ def test_the_commands(
     monkeypatch.setattr(
         variants,
         "peers",
-        lambda names, steps, *_: {n: replace(tiny(n), steps=steps) for n in names},
+        lambda chosen, steps, *_: {name: replace(tiny(name), steps=steps) for name, _ in chosen},
     )
     monkeypatch.setattr(
         variants, "ladder", lambda towards, steps: {towards: replace(tiny("gvae"), steps=steps)}
@@ -234,6 +235,14 @@ def test_unknown_methods_are_one_line(names: str) -> None:
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "is no method; there are ada-gvae, best" in line
+
+
+@pytest.mark.parametrize("option", ["invariance", "=3", "invariance=", "invariance=nan", ""])
+def test_options_that_are_none_are_one_line(option: str) -> None:
+    result = CliRunner().invoke(cli.cli, ["compare", "--methods", f"vae,dcign:{option}"])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "is no option with a number, as in dcign:invariance=30" in line
 
 
 @pytest.mark.parametrize("weights", ["0", "-1", "nan", "inf", "much", "", "1,"])

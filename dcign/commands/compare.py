@@ -23,13 +23,32 @@ OPTIMISERS = ("adam", "muon")
 """dcign.optimisers.Optimiser's, likewise."""
 
 
-def _chosen(context: click.Context, option: click.Parameter, value: str | None) -> list[str]:
-    """Names of methods, separated by commas."""
-    names = [name.strip() for name in value.split(",")] if value is not None else METHODS
-    for name in names:
+Chosen = list[tuple[str, dict[str, float]]]
+"""Methods, each by its name and options other than its own."""
+
+
+def _chosen(context: click.Context, option: click.Parameter, value: str | None) -> Chosen:
+    """Names of methods, separated by commas, each with options, as in dcign:invariance=30."""
+    chosen: Chosen = []
+    for one in value.split(",") if value is not None else METHODS:
+        name, *options = (part.strip() for part in one.split(":"))
         if name not in METHODS:
             raise click.BadParameter(f"{name!r} is no method; there are {', '.join(METHODS)}")
-    return list(dict.fromkeys(names))
+        given = dict(_option(text) for text in options)
+        if (name, given) not in chosen:
+            chosen.append((name, given))
+    return chosen
+
+
+def _option(text: str) -> tuple[str, float]:
+    name, _, value = (part.strip() for part in text.partition("="))
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (name and math.isfinite(number)):
+        raise click.BadParameter(f"{text!r} is no option with a number, as in dcign:invariance=30")
+    return name, number
 
 
 def _optimisers(context: click.Context, option: click.Parameter, value: str) -> "list[Optimiser]":
@@ -55,7 +74,12 @@ def _weights(context: click.Context, option: click.Parameter, value: str) -> lis
 
 
 @click.command("compare")
-@click.option("--methods", callback=_chosen, help=f"[default: {','.join(METHODS)}]")
+@click.option(
+    "--methods",
+    callback=_chosen,
+    help="Names, with options behind colons, as in dcign:invariance=30,gvae.  "
+    f"[default: {','.join(METHODS)}]",
+)
 @click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each.")
 @click.option("--steps", type=COUNT, default=800, show_default=True, help="Updates of the weights.")
 @click.option(
@@ -76,7 +100,7 @@ def _weights(context: click.Context, option: click.Parameter, value: str) -> lis
 @click.option("--out", type=PATH, default=Path("runs/compare"), show_default=True, help="Folder.")
 @DEVICE
 def command(
-    methods: list[str],
+    methods: Chosen,
     seeds: int,
     steps: int,
     kl_weights: list[float],
@@ -88,10 +112,10 @@ def command(
     """Train every method on equal terms and judge them in one table; again, to go on.
 
     All have the network, the optimiser, the schedule and the mini-batches of the preset `best`,
-    which were chosen for it: --kl-weights and --optimisers look for other terms that suit a peer
-    better. Units that a method does not name are assigned to factors by their mutual information
-    with them. Writes table.md, table.json and curves.png, of what earlier commands trained into
-    the folder for as many steps, too.
+    which were chosen for it: options, --kl-weights and --optimisers look for other terms that suit
+    a peer better. Units that a method does not name are assigned to factors by their mutual
+    information with them. Writes table.md, table.json and curves.png, of what earlier commands
+    trained into the folder for as many steps, too.
 
     800 steps of a method with a seed take one to three minutes of a core, by its instructions, and
     judging one more; `--steps 20000`, as `train` trains `best`, half an hour to one and a half.

@@ -11,7 +11,6 @@ from dcign.codes import Codes, intrinsic_units
 from dcign.evaluation.original import ORIGINAL, Original
 from dcign.metrics.correlation import correlation_ratio, monotonicity, pearson, spearman
 from dcign.metrics.probes import (
-    RIDGES,
     Probe,
     ReadOut,
     neighbour_count,
@@ -19,6 +18,7 @@ from dcign.metrics.probes import (
     read_out,
     read_out_whole,
 )
+from dcign.metrics.ridge import RIDGES
 from facegen.latents import LATENTS
 
 COEFFICIENTS = 6
@@ -52,9 +52,12 @@ class FactorReport:
 def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[FactorReport, ...]:
     """One report for each scalar factor; units: whose is which."""
     rest = intrinsic_units(units, train.mean.shape[1])
-    noisy_train, noisy_test = train.sampled(0)[:, rest], test.sampled(1)[:, rest]
-    groups, reports = train.group_id, []
-    for place, (latent, unit) in enumerate(zip(LATENTS, units, strict=True)):
+    leaks = (
+        probe(codes[:, rest], train.labels, train.group_id, judged[:, rest], test.labels)
+        for codes, judged in ((train.mean, test.mean), (train.sampled(0), test.sampled(1)))
+    )
+    reports = []
+    for place, (latent, unit, *leaked) in enumerate(zip(LATENTS, units, *leaks, strict=True)):
         code, truth = test.mean[:, unit], test.labels[:, place]
         known = train.labels[:, place]
         reports.append(
@@ -67,8 +70,8 @@ def factor_reports(train: Codes, test: Codes, units: tuple[int, ...]) -> tuple[F
                 monotonicity=monotonicity(code, truth),
                 degrees=read_out(train.mean[:, unit], known, code, truth),
                 degrees_whole=read_out_whole(train.mean, known, test.mean, truth),
-                leak_mean=probe(train.mean[:, rest], known, groups, test.mean[:, rest], truth),
-                leak_sampled=probe(noisy_train, known, groups, noisy_test, truth),
+                leak_mean=leaked[0],
+                leak_sampled=leaked[1],
                 original=ORIGINAL[latent.factor],
             )
         )

@@ -9,7 +9,7 @@ from PIL import Image
 from dcign.calibration import fit_curve
 from dcign.evaluate import Report, Sights
 from dcign.evaluation.original import ORIGINAL
-from dcign.evaluation.redrawing import Task, given, moved, tasks, told
+from dcign.evaluation.redrawing import Task, edited, given, tasks, told
 from dcign.evaluation.scatter import Panel, draw_panels
 from dcign.evaluation.seen import Seen
 from dcign.evaluation.studio import Studio
@@ -100,9 +100,7 @@ def entangled(seen: Seen, baseline: Seen, studio: Studio) -> Figure:
         rows += [
             Row(f"{name}: renderer", _shown(task.target)),
             Row("this run: its unit", _shown(told(seen, task))),
-            Row(
-                f"{baseline.run.path.name}: a direction fitted to it", _shown(moved(baseline, task))
-            ),
+            Row(f"{baseline.run.path.name}: all units edited", _shown(edited(baseline, task))),
             Row(
                 f"{baseline.run.path.name}: the unit it moves most",
                 _shown(_most_moved(baseline, task, place)),
@@ -112,8 +110,8 @@ def entangled(seen: Seen, baseline: Seen, studio: Studio) -> Figure:
         "entangled",
         "Entangled and disentangled",
         "Figure 5 of the paper, which shows of the entangled network only the unit that varies "
-        "most while the factor varies. A direction fitted to the factor is what such a code "
-        "deserves.",
+        "most while the factor varies. An edit of all units, learnt from training pairs, is what "
+        "such a code deserves.",
         draw_strip(rows, [""] * FRAMES, FRAMES),
     )
 

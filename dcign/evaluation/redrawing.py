@@ -2,18 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby, permutations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from dcign.calibration import fit_curve
+from dcign.codes import Codes
 from dcign.evaluation.seen import Seen
 from dcign.evaluation.studio import VIEWS, Studio
+from dcign.metrics import Array
 from dcign.metrics.pictures import psnr, ssim
+from dcign.metrics.ridge import fit_ridge
 from facegen.latents import LATENTS
 
 PAIRS = 240
 """Pictures redrawn for each factor."""
+
+KNOTS = 8
+"""Of the cubic spline along a factor's range that edits follow."""
 
 Distance = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float64]]
 """A perceptual distance of pictures (image, height, width) in 0..1: (image,)."""
@@ -39,10 +47,10 @@ class Redrawing:
     shown: to its value in an image of another person who has the wanted value.
     own: to its value in the true picture itself; where this is much better than shown, the unit is
         relative to the person: its value means one pose of this and another of that one.
-    direction: no unit set, the whole code moved along the direction fitted to the factor.
+    edited: no unit set, the whole code changed as the codes of training pairs are.
     copy: the picture left as it was. oracle: the truth itself encoded and decoded, which nothing
     that this decoder draws is expected to surpass. ceiling: told, by a supervised run. baseline:
-    direction, by a run told nothing.
+    edited, by a run told nothing.
     """
 
     factor: str
@@ -50,7 +58,7 @@ class Redrawing:
     told: Likeness
     shown: Likeness
     own: Likeness
-    direction: Likeness
+    edited: Likeness
     copy: Likeness
     oracle: Likeness
     ceiling: Likeness | None
@@ -109,11 +117,11 @@ def redraw(
         told=like(told(seen, task)),
         shown=like(given(seen, task, seen.codes(task.donor))),
         own=like(given(seen, task, truth)),
-        direction=like(moved(seen, task)),
+        edited=like(edited(seen, task)),
         copy=like(task.source),
         oracle=like(seen.pictures(truth)),
         ceiling=like(told(ceiling, task)) if ceiling else None,
-        baseline=like(moved(baseline, task)) if baseline else None,
+        baseline=like(edited(baseline, task)) if baseline else None,
     )
 
 
@@ -137,18 +145,53 @@ def given(seen: Seen, task: Task, donor: NDArray[np.float32]) -> NDArray[np.floa
     return seen.pictures(codes)
 
 
-def moved(seen: Seen, task: Task) -> NDArray[np.float32]:
-    """The pictures with the code moved along the factors' directions, from their true values.
+def edited(seen: Seen, task: Task) -> NDArray[np.float32]:
+    """The pictures with the whole code edited, factor by factor, from their true values.
 
-    The direction is the least-squares slope of all units on the factors: what a code without named
-    units deserves to be judged by. One of its units moved alone, as in the paper's figure 5, would
-    make it look worse than it is.
+    What a code without named units deserves to be judged by: one of its units moved alone, as in
+    the paper's figure 5, or one direction for all, would make it look worse than it is.
     """
-    truth = seen.train.labels - seen.train.labels.mean(0)
-    slopes, *_ = np.linalg.lstsq(truth, seen.train.mean - seen.train.mean.mean(0), rcond=None)
-    places = list(task.factors)
-    steps = (task.values - task.start)[:, places].astype(np.float32)
-    return seen.pictures(seen.codes(task.source) + steps @ slopes[places].astype(np.float32))
+    codes = seen.codes(task.source)
+    for place in task.factors:
+        edit = Edit(seen.train, place)
+        codes = edit(codes, task.start[:, place], task.values[:, place])
+    return seen.pictures(codes)
+
+
+class Edit:
+    """How a code changes with one factor, learnt from pairs of images that differ in nothing else.
+
+    The change is linear in the steps of a spline basis of the factor and in their products with the
+    code, so it bends along the range, and differs with who it is and how all else is.
+    """
+
+    def __init__(self, train: Codes, place: int) -> None:
+        """place: the factor, in LATENTS."""
+        latent, rows = LATENTS[place], train.factor_id == place
+        knots = np.linspace(latent.low, latent.high, KNOTS)[:, None]
+        self._curve = SplineTransformer(knots=knots, include_bias=False).fit(knots)
+        codes, labels, group = train.mean[rows], train.labels[rows, place], train.group_id[rows]
+        self._scale = StandardScaler().fit(codes)
+        # Images of a mini-batch lie next to each other, each paired with all others of its own.
+        pairs = [
+            (start, end)
+            for _, members in groupby(range(len(group)), key=group.__getitem__)
+            for start, end in permutations(members, 2)
+        ]
+        source, target = np.array(pairs).T
+        features = self._features(codes[source], labels[source], labels[target])
+        self._change = fit_ridge(features, codes[target] - codes[source], group[source])
+
+    def __call__(self, codes: Array, start: Array, end: Array) -> NDArray[np.float32]:
+        """Codes (image, unit) of what has one value of the factor (image,), with another one."""
+        changed: Array = codes + self._change(self._features(codes, start, end))
+        return changed.astype(np.float32)
+
+    def _features(self, codes: Array, start: Array, end: Array) -> Array:
+        step = self._curve.transform(end[:, None]) - self._curve.transform(start[:, None])
+        each = np.concatenate([np.ones((len(codes), 1)), self._scale.transform(codes)], axis=1)
+        products: Array = (step[:, :, None] * each[:, None]).reshape(len(codes), -1)
+        return products
 
 
 def _within_mini_batches(seen: Seen, place: int) -> Task:

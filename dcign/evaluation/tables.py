@@ -68,8 +68,8 @@ def factor_table(report: Report) -> Table:
         ("sampled", [f.leak_sampled for f in factors]),
         ("posterior means", [f.leak_mean for f in factors]),
     ):
-        cells = (f"{p.ridge:.2f} / {p.trees:.2f}" for p in probes)
-        add(f"leaked to the other units, {title}: R{SQUARED} linear / trees", *cells)
+        cells = (f"{p.linear:.2f} / {p.quadratic:.2f} / {p.trees:.2f}" for p in probes)
+        add(f"leaked to the other units, {title}: R{SQUARED} linear / quadratic / trees", *cells)
     add(
         "cosine of the other units with the frontal ones, at the ends",
         *(f"{s.ends:.2f}" for s in steady),
@@ -104,11 +104,11 @@ def redrawing_table(report: Report, perceptual: bool = False) -> Table:
         ("unit set to what training says of the value", [d.told for d in drawn]),
         ("unit taken from another person", [d.shown for d in drawn]),
         ("unit taken from the true picture", [d.own for d in drawn]),
-        ("the whole code moved along a fitted direction", [d.direction for d in drawn]),
+        ("the whole code edited as training pairs say", [d.edited for d in drawn]),
         ("copy of the input", [d.copy for d in drawn]),
         ("the truth encoded and decoded", [d.oracle for d in drawn]),
         (f"by the ceiling, told: {_named(report.ceiling)}", [d.ceiling for d in drawn]),
-        (f"by the baseline, moved: {_named(report.baseline)}", [d.baseline for d in drawn]),
+        (f"by the baseline, edited: {_named(report.baseline)}", [d.baseline for d in drawn]),
     ):
         if any(cells := [cell(like) for like in likes]):
             rows.append((title, *cells))

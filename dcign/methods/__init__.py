@@ -6,7 +6,7 @@ a step's images. All share one network and one loop: they differ in nothing else
 
 import importlib
 import pkgutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from jaxtyping import Bool, Float
@@ -65,12 +65,16 @@ def names() -> list[str]:
 
 
 def make(name: str, **options: Any) -> Method:
-    """A method by its name; raises ValueError for an unknown one, TypeError for unknown options."""
+    """A method by its name; raises ValueError for an unknown one, or for options it cannot have."""
     if name not in names():
         raise ValueError(f"no method {name}; there are {', '.join(names())}")
-    method: Method = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").Method(
-        **options
-    )
+    kind = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").Method
+    known = [field.name for field in fields(kind)]
+    for option in options:
+        if option not in known:
+            there = f"there are {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"{name} has no option {option}; {there}")
+    method: Method = kind(**options)
     return method
 
 
