@@ -38,7 +38,9 @@ def total_correlation(
     Both densities are mixtures of the step's posteriors. Minibatch-weighted sampling (Chen et al.
     2018, equation S3) divides them by the size of the data set besides, a constant without a
     gradient. The estimate takes a step's images for independent; here they come in mini-batches
-    that share factors, which every method in a comparison does.
+    that share factors, which every method in a comparison does. With many units and some dozen
+    images the joint density is nearly that of the image's own posterior: what is priced then is
+    much of the whole divergence, as in a beta-VAE.
     """
     mean, log_variance = posterior
     weight = math.log(len(code))

@@ -12,8 +12,8 @@ from dcign.metrics.information import binned, entropy, information
 class Mig:
     """The gap between the best and the second unit's information, over the factor's entropy.
 
-    score: mean over factors, 0..1. ceiling: the same if no other unit knew anything; noise alone
-    keeps it below 1. factors, ceilings: of each factor.
+    score: mean over factors, 0..1. ceiling: the same if no other unit seemed to know anything; what
+    one seems to know by chance alone is not taken off (see mig). factors, ceilings: of each factor.
     """
 
     score: float
