@@ -14,6 +14,10 @@ NARROW = (64, 32, 24, 12)
 """Channels of a decoder like that of `best` at a third less of a step's time."""
 
 
+PULL = 30.0
+"""Of DC-IGN's clamp beside the likelihood by scales: of .01, 1 and 30 what does best."""
+
+
 def peers(
     chosen: Sequence[tuple[str, Mapping[str, float]]],
     steps: int,
@@ -72,7 +76,11 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
             for name in ("learning_rate", "eps", "decay", "kl_start", "kl_anneal")
         },
         "network that draws": {"network": replace(best.network, decoder_channels=NARROW)},
-        "errors by scale": {"likelihood": best.likelihood, "kl_weight": best.kl_weight},
+        "errors by scale": {
+            "likelihood": best.likelihood,
+            "kl_weight": best.kl_weight,
+            "method": methods.make("dcign", invariance=PULL),
+        },
         "averages": {"method": methods.make("best", swap=0, scalar=0.0, **plain)},
         "swaps": {"method": methods.make("best", scalar=0.0, **plain)},
         "scalar ratios": {"method": methods.make("best", **plain)},

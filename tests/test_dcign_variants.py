@@ -8,7 +8,7 @@ import pytest
 from trainings import TINY
 
 from dcign import methods, variants
-from dcign.commands.compare import OPTIMISERS
+from dcign.commands.compare import DEFAULT, OPTIMISERS
 from dcign.optimisers import Optimiser
 from facegen.errors import UserError
 
@@ -40,6 +40,7 @@ def test_a_peer_with_options_of_its_own() -> None:
     ((name, config),) = variants.peers([("dcign", {"invariance": 30.0})], 7).items()
     assert name == "dcign, invariance 30"
     assert config.method == methods.make("dcign", invariance=30.0)
+    assert f"dcign:invariance={variants.PULL:g}" in DEFAULT.split(",")
 
 
 @pytest.mark.parametrize(
