@@ -22,7 +22,7 @@
 | 19, 20 unpooling, sizes | test_dcign_network.py |
 | 21, 23 to 25 measuring | the tests of dcign.metrics, evaluate and hallucinate |
 | 26 code relative to the identity | test_dcign_evaluation.py; measured in every evaluation |
-| 29 straw-man baseline | the peers of `compare`; a fitted direction in the report |
+| 29 straw-man baseline | the peers of `compare`; an edit of all units in the report |
 | 22 entropy of gray pixels | test_floor_is_the_least |
 | 27, 28 light, identities | the tests of facegen.render and facegen.scene |
 | 30 resuming | the tests of dcign.train |

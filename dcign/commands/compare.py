@@ -18,13 +18,12 @@ METHODS = sorted(
 )
 """dcign.methods.names(), whose import would load torch."""
 
-DEFAULT = ",".join([*METHODS, "dcign:invariance=30"])
-"""The paper's pull belongs to a sum of Bernoullis: beside the likelihood by scales, whose gradients
-are some thirty times as large, DC-IGN does better with more."""
-
 OPTIMISERS = ("adam", "muon")
 """dcign.optimisers.Optimiser's, likewise."""
 
+DEFAULT = ",".join([*METHODS, "dcign:invariance=30"])
+"""The paper's pull belongs to a sum of Bernoullis: beside the likelihood by scales, whose gradients
+are some thirty times as large, DC-IGN does better with more: dcign.variants.PULL."""
 
 Chosen = list[tuple[str, dict[str, float]]]
 """Methods, each by its name and options other than its own."""

@@ -1,6 +1,7 @@
 """A run that has seen a data set: the codes that everything else is judged on."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -77,11 +78,10 @@ def see(
     Raises UserError when the data set does not fit.
     """
     check_readable(run.network, dataset, "test")
-    kinds = dataset.factor_ids("test")
-    for kind, name in enumerate(FACTORS):
-        if (kinds == kind).sum() == 0:
+    for split, (kind, name) in product(("train", "test"), enumerate(FACTORS)):
+        if (dataset.factor_ids(split) == kind).sum() == 0:
             raise UserError(
-                f"{dataset.path}: no test images in which the {name} varies; generate more"
+                f"{dataset.path}: no {split} images in which the {name} varies; generate more"
             )
     train = encode_sample(run.network, dataset, track=track)
     judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
