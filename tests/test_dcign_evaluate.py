@@ -170,3 +170,12 @@ def test_nothing_is_learned_of_data_without_training_images(here):
     line = one_line(call("evaluate", "one", "--data", "none", "--perceptual"))
     assert "none: no train images" in line
     assert not list((here / "runs").glob("perceptual*"))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_factor_that_no_mini_batch_varies_is_told(run, blobs, monkeypatch, split):
+    kinds = {name: blobs.factor_ids(name) for name in ("train", "test")}
+    kinds[split] = np.where(kinds[split] == 2, 0, kinds[split])
+    monkeypatch.setattr(blobs, "factor_ids", kinds.__getitem__)
+    with pytest.raises(UserError, match=f"no {split} images in which the light varies"):
+        evaluate(run, blobs, Extras(scores=False))
