@@ -176,7 +176,7 @@ def _check_fits(dataset: MiniBatches, config: TrainConfig) -> None:
     if dataset.factors != FACTORS:
         raise UserError(
             f"{dataset.path}: varies {', '.join(dataset.factors)}, and this network is for "
-            f"{', '.join(FACTORS)}; generate another data set"
+            f"{', '.join(FACTORS)}, in this order; generate another data set"
         )
     if config.samples is not None and config.samples > dataset.group_size:
         raise UserError(

@@ -181,6 +181,16 @@ def test_data_that_do_not_fit_are_refused(
         batches(synthetic_dataset, replace(TINY, **changes))  # type: ignore[arg-type]
 
 
+def test_kinds_in_another_order_are_refused(tmp_path: Path) -> None:
+    order = tuple(reversed(FACTORS))
+    header, slot = replace(make_header(), factors=order), Slot("train", 0, 0, 4)
+    write_manifest(
+        tmp_path, header, [write_shard(tmp_path, header, slot, make_groups("train", 0, 4))]
+    )
+    with pytest.raises(UserError, match=f"varies {', '.join(order)}, .*, in this order"):
+        batches(tmp_path)
+
+
 def test_a_missing_kind_is_named(tmp_path: Path) -> None:
     data = one_kind(tmp_path / "faces", kind=2)
     with pytest.raises(UserError, match="azimuth varies"):
