@@ -134,7 +134,10 @@ def dataset_of(run: Run) -> MiniBatches:
     try:
         dataset = open_data(Path(run.data_path), run.config.network.image_size)
     except UserError as error:
-        raise UserError(f"{run.path}: the data set it was trained on is needed: {error}") from error
+        raise UserError(
+            f"{run.path}: the data set it was trained on is needed (`evaluate` takes another with "
+            f"--data): {error}"
+        ) from error
     if dataset.fingerprint != run.data_fingerprint:
         raise UserError(
             f"{run.path}: trained on data set {run.data_fingerprint}, and {run.data_path} is now "

@@ -61,7 +61,7 @@ def test_calibration_is_kept_until_the_checkpoint_changes(run, blobs, tmp_path):
 
 
 def test_calibration_names_the_run_whose_data_is_gone(run, tmp_path):
-    with pytest.raises(UserError, match=r"one: the data set it was trained on is needed: .*gone"):
+    with pytest.raises(UserError, match=r"one: the data set it .* needed \(.*--data\): .*gone"):
         calibration_of(dataclasses.replace(run, data_path=str(tmp_path / "gone")))
     with pytest.raises(UserError, match=r"trained on data set 0123, and .* is now"):
         calibration_of(dataclasses.replace(run, data_fingerprint="0123"))
