@@ -92,6 +92,9 @@ def test_bad_pictures_are_refused_in_one_line(here):
 def test_other_mistakes_are_one_line(here):
     assert "smile" in one_line(call("render-sweep", "--latent", "smile"))
     assert "--frames" in one_line(call("render-sweep", "--latent", "light", "--frames", 1))
+    for options in (["--run", "one"], ["--image", "x"], ["--run", "one", "--image", "x"]):
+        line = one_line(call("render-sweep", "--latent", "roll", *options))
+        assert f"leave {' and '.join(options[::2])} out" in line
     Path("file").touch()
     assert "file" in one_line(call("render-sweep", "--latent", "light", "--out", "file"))
     assert "gone" in one_line(call("render-sweep", "--latent", "light", "--run", "gone"))

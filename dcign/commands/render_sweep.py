@@ -39,8 +39,12 @@ def command(
     from facegen.film import animation, draw_strip
     from facegen.pictures import png_bytes
 
-    if latent not in FACTORS and (name or image):
-        raise UserError(f"networks know {', '.join(FACTORS)}, and not {latent}; leave --run out")
+    given = [option for option, path in (("--run", name), ("--image", image)) if path]
+    if latent not in FACTORS and given:
+        raise UserError(
+            f"--latent {latent}: networks know {', '.join(FACTORS)} alone; "
+            f"leave {' and '.join(given)} out"
+        )
     if image and (seed is not None or face_model):
         raise UserError("--image is the face to start from; leave --seed and --face-model out")
     run = find(name) if latent in FACTORS else None
