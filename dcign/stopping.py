@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+STOPPING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stop:
@@ -21,7 +21,7 @@ class Stop:
 
     @contextlib.contextmanager
     def heeding(self) -> Iterator[None]:
-        """Note the first signal in here; a second one does what it always did.
+        """Note the first signal in here; a second one does what it always did, unless it is SIGHUP.
 
         Only the main thread can receive signals; in any other this does nothing.
         """
@@ -29,10 +29,14 @@ class Stop:
             yield
             return
         before: dict[int, Any] = {number: signal.getsignal(number) for number in STOPPING}
+        if before[signal.SIGHUP] == signal.SIG_IGN:
+            # That is what nohup is for.
+            del before[signal.SIGHUP]
 
         def note(number: int, frame: FrameType | None) -> None:
             self.signal = number
-            signal.signal(number, before[number])
+            # Of a terminal that closes both the shell and the kernel tell.
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else before[number])
 
         for number in before:
             signal.signal(number, note)

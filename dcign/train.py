@@ -80,8 +80,9 @@ class Training:
     """Trains a network in a run's folder, from where it stopped last: iterates over Records.
 
     Has a length, the steps still to do. A checkpoint is written every SAVE_SECONDS and at the end.
-    SIGINT, SIGTERM or SIGUSR1 end the iteration behind the present step, saved; `stop.signal` says
-    which it was. Where that is fast, the network runs in bfloat16; the losses in float32.
+    SIGINT, SIGTERM, SIGUSR1 or SIGHUP, unless nohup keeps that off, end the iteration behind the
+    present step, saved; `stop.signal` says which it was. Where that is fast, the network runs in
+    bfloat16; the losses in float32.
 
     network, optimisers: their present state. step: updates done.
     """

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from dcign.checkpoint import load_run, sealed
 from dcign.methods import dcign, released
 from dcign.optimisers import Optimiser
 from dcign.sources import open_data
+from dcign.stopping import STOPPING
 from dcign.train import Training
 from facegen.errors import UserError
 from facegen.live import LiveDataset
@@ -191,7 +193,15 @@ def test_one_trains_at_a_time(synthetic_dataset: Path, tmp_path: Path) -> None:
 # ---- stopping ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.fixture(autouse=True)
+def _no_nohup() -> Iterator[None]:
+    """Tests may themselves run under it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", STOPPING)
 def test_a_signal_saves_and_ends(
     synthetic_dataset: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -202,6 +212,25 @@ def test_a_signal_saves_and_ends(
             os.kill(os.getpid(), number)
     assert (work.stop.signal, work.step, load_run(tmp_path / "run").step) == (number, 4, 4)
     assert signal.getsignal(number) is before
+
+
+def test_a_terminal_that_closes_may_say_so_twice(synthetic_dataset: Path, tmp_path: Path) -> None:
+    work = training(tmp_path / "run", synthetic_dataset)
+    for record in work:
+        if record.step == 3:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+    assert (work.stop.signal, load_run(tmp_path / "run").step) == (signal.SIGHUP, 4)
+
+
+def test_under_nohup_a_terminal_may_close(synthetic_dataset: Path, tmp_path: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    work = training(tmp_path / "run", synthetic_dataset)
+    for record in work:
+        if record.step == 3:
+            os.kill(os.getpid(), signal.SIGHUP)
+    assert (work.stop.signal, work.step) == (None, 12)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 def test_nan_weights_stop_the_run_and_name_the_mini_batches(
