@@ -116,12 +116,16 @@ class Training:
         return max(0, self.config.steps - self.step)
 
     def __iter__(self) -> Generator[Record, None, None]:
-        """Train; raises UserError when the loss, a gradient or a weight is no longer finite."""
+        """Train; raises UserError when the loss, a gradient or a weight is no longer finite.
+
+        Also when another process trains in the folder, or has done so since this was made.
+        """
         if not len(self):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(self.folder))
+            self._check_newest()
             stack.enter_context(self.stop.heeding())
             remove_partial(self.folder)
             save_settings(self.folder, self.settings)
@@ -131,6 +135,19 @@ class Training:
             self._batches.load_resident()
             batches = self._batches.batches(range(self.step, self.config.steps))
             yield from self._train(stack.enter_context(contextlib.closing(batches)), board)
+
+    def _check_newest(self) -> None:
+        """Raise UserError when the folder has another checkpoint than this goes on from.
+
+        Saving ours would remove it. Only for who holds the folder's lock.
+        """
+        found = find_checkpoint(self.folder, self.settings)
+        step = found.step if found else 0
+        if step != self._saved:
+            raise UserError(
+                f"{self.folder}: another process has trained here meanwhile, to step {step:,}; "
+                "repeat the command to go on from there"
+            )
 
     def _train(
         self, batches: Generator[Batch, None, None], board: Board

@@ -190,6 +190,19 @@ def test_one_trains_at_a_time(synthetic_dataset: Path, tmp_path: Path) -> None:
     first.close()
 
 
+def test_what_another_process_trained_meanwhile_is_kept(
+    synthetic_dataset: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    late, other = (training(run, synthetic_dataset, seed=seed) for seed in (0, 1))
+    train(run, synthetic_dataset, 5)
+    with pytest.raises(UserError, match="trained here meanwhile, to step 5; repeat"):
+        next(iter(late))
+    with pytest.raises(UserError, match="seed 0, not 1"):
+        next(iter(other))
+    assert load_run(run).step == 5
+
+
 # ---- stopping ------------------------------------------------------------------------------------
 
 
