@@ -1,7 +1,11 @@
 """What is seen of a run while it trains: statistics as lines and curves, grids of pictures."""
 
+import io
 import json
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,26 +35,19 @@ class Board:
 
     def __init__(self, folder: Path, dataset: MiniBatches, size: int, start: int) -> None:
         """Drop what a killed run wrote behind step start, which is going to come again."""
-        from torch.utils.tensorboard import SummaryWriter
-
         self.folder = folder
         self._faces = unseen_faces(dataset, size)
         self._stats = folder / "stats.jsonl"
         trim(self._stats, start)
-        self._lines = open(self._stats, "a", encoding="utf-8")  # noqa: SIM115
-        self._writer = SummaryWriter(str(folder / "board"), purge_step=start + 1)
+        # There from the start, for who follows it.
+        self._stats.touch()
+        self._curves = Curves(folder / "board", start)
         (folder / "samples").mkdir(exist_ok=True)
-
-    def close(self) -> None:
-        self._lines.close()
-        self._writer.close()
 
     def statistics(self, step: int, values: dict[str, float]) -> None:
         """One line, and one point on each curve."""
-        self._lines.write(json.dumps({"step": step, **values}) + "\n")
-        self._lines.flush()
-        for name, value in values.items():
-            self._writer.add_scalar(f"train/{name}", value, step)
+        append(self._stats, (json.dumps({"step": step, **values}) + "\n").encode())
+        self._curves.points(step, values)
 
     def pictures(self, step: int, network: Network) -> None:
         """Unseen faces above their reconstructions; traversals of the first units."""
@@ -61,8 +58,49 @@ class Board:
                 "traversal": traversals(network, faces.flatten(0, 1)),
             }
         for name, grid in grids.items():
-            write_atomic(self.folder / "samples" / f"{name}-{step:08d}.png", png_bytes(grid))
-            self._writer.add_image(name, grid, step, dataformats="HW")
+            data = png_bytes(grid)
+            write_atomic(self.folder / "samples" / f"{name}-{step:08d}.png", data)
+            self._curves.picture(step, name, data, grid.shape)
+
+
+class Curves:
+    """A file for TensorBoard, in a folder that may hold others.
+
+    TensorBoard's own writer has a thread, which prints what the disk complains of.
+    """
+
+    def __init__(self, folder: Path, start: int) -> None:
+        """Have TensorBoard drop what the folder's other files say behind step start."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
+        folder.mkdir(exist_ok=True)
+        self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
+        self._add(0, file_version="brain.Event:2")
+        self._add(start + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def points(self, step: int, values: dict[str, float]) -> None:
+        """One on each curve."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        points = [Summary.Value(tag=f"train/{k}", simple_value=v) for k, v in values.items()]
+        self._add(step, summary=Summary(value=points))
+
+    def picture(self, step: int, name: str, png: bytes, shape: tuple[int, ...]) -> None:
+        """A gray one of shape (height, width), as PNG."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        height, width = shape
+        image = Summary.Image(height=height, width=width, colorspace=1, encoded_image_string=png)
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
+
+    def _add(self, step: int, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        record = io.BytesIO()
+        event = Event(step=step, wall_time=time.time(), **content)
+        RecordWriter(record).write(event.SerializeToString())
+        append(self.path, record.getvalue())
 
 
 def unseen_faces(dataset: MiniBatches, size: int) -> Float[Tensor, "group sample size size"]:
@@ -103,6 +141,16 @@ def _grid(
     sheet = pictures.permute(0, 2, 1, 3).reshape(rows * height, columns * width)
     whole: NDArray[np.uint8] = (255 * sheet).round().byte().cpu().numpy()
     return whole
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add data to the end of a file; raises OSError with the path as its filename."""
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+    except OSError as error:
+        reason = f"{error.strerror} while adding {len(data):,} bytes"
+        raise OSError(error.errno, reason, str(path)) from error
 
 
 def trim(path: Path, step: int) -> None:

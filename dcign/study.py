@@ -15,7 +15,7 @@ from statistics import mean
 import torch
 from PIL import Image
 
-from dcign.board import trim
+from dcign.board import append, trim
 from dcign.checkpoint import Settings, load_run, load_settings
 from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.comparison import Figures, at, measured
@@ -172,8 +172,7 @@ class Study:
                 spent += pace * (record.step - counted)
                 counted = first = record.step
                 point = {"step": record.step, "seconds": spent, "spearman": self._glance(work)}
-                with (job.folder / CURVE).open("a", encoding="utf-8") as lines:
-                    lines.write(json.dumps(point) + "\n")
+                append(job.folder / CURVE, (json.dumps(point) + "\n").encode())
                 started = time.monotonic()
 
     def _glance(self, work: Training) -> list[float]:

@@ -131,7 +131,6 @@ class Training:
             save_settings(self.folder, self.settings)
             size = self.config.network.image_size
             board = Board(self.folder, self.dataset, size, self.step)
-            stack.callback(board.close)
             self._batches.load_resident()
             batches = self._batches.batches(range(self.step, self.config.steps))
             yield from self._train(stack.enter_context(contextlib.closing(batches)), board)
