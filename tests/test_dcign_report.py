@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import os
 import re
 
 import numpy as np
@@ -93,8 +94,12 @@ def test_ticks_are_round():
 
 
 def test_the_command_writes_page_and_figures(here):
-    result = call("evaluate", "one", "--quick", "--report", "out/page.html")
+    # A name that is no text.
+    name = os.fsdecode(b"caf\xe9")
+    (here / "runs" / "one").rename(here / "runs" / name)
+    result = call("evaluate", name, "--quick", "--report", "out/page.html")
     assert result.exit_code == 0, result.output
+    assert "<h1>runs/caf\\udce9</h1>" in (here / "out" / "page.html").read_text()
     assert "skipped: swaps between people" in result.stdout
     assert sorted(path.name for path in (here / "out").iterdir()) == [
         "page-cosines.png", "page-scatter.png", "page.html"

@@ -108,7 +108,8 @@ def command(
         drawn = figures(report, sights, studio)
         for figure in drawn:
             write_atomic(html.parent / f"{html.stem}-{figure.name}.png", png(figure))
-        write_atomic(html, page(report, drawn).encode())
+        # A path may hold bytes that are no text.
+        write_atomic(html, page(report, drawn).encode(errors="backslashreplace"))
         click.echo(f"{html}: written, {len(drawn)} figures beside it")
 
 
