@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from facegen.errors import UserError
 from facegen.guard import bad_shard, blamed_on, check_bytes, check_content, open_shard
 from facegen.layout import Groups, row_shapes, truth_shapes, write_shard
-from facegen.manifest import Entry, Header, Manifest, Slot
+from facegen.manifest import MANIFEST, Entry, Header, Manifest, Slot
 from facegen.minibatches import MiniBatches
 
 __all__ = [
+    "MANIFEST",
     "Dataset",
     "Entry",
     "Groups",

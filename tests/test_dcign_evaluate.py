@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -146,9 +147,23 @@ def test_evaluate_complains_in_one_line(here):
     assert "nothing: no run here" in one_line(call("evaluate", "nothing"))
     assert "gone" in one_line(call("evaluate", "one", "--data", "gone"))
     assert "no run here" in one_line(call("evaluate", here))
-    (here / "folder").mkdir()
-    assert "folder: not a file of its own" in one_line(call("evaluate", "one", "--json", "folder"))
-    assert "both x" in one_line(call("evaluate", "one", "--json", "x", "--report", "x"))
+    (here / "x.json").mkdir()
+    assert "x.json: not a file of its own" in one_line(call("evaluate", "one", "--json", "x.json"))
+    for option, ending in (("--json", ".json"), ("--report", ".html")):
+        assert f"x: written as {ending}" in one_line(call("evaluate", "one", option, "x"))
+
+
+def test_what_runs_and_data_sets_are_made_of_is_not_overwritten(here, blobs):
+    run, data = here / "runs" / "one", here / "faces"
+    shutil.copytree(blobs.path, data)
+    for path in (
+        run / "config.json", run / "calibration.json", run / "step-00000007.json",
+        data / "manifest.json",
+    ):  # fmt: skip
+        before = path.read_bytes() if path.exists() else None
+        line = one_line(call("evaluate", "one", "--quick", "--json", path))
+        assert line == f"error: {path}: part of a run or a data set; choose another name"
+        assert (path.read_bytes() if path.exists() else None) == before
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("run", type=PATH)
-@click.option("--json", "target", type=PATH, help="Also write the figures to this file.")
+@click.option("--json", "target", type=PATH, help="Also write the figures to this .json file.")
 @click.option(
-    "--report", "html", type=PATH, help="Also write an HTML page, and its figures beside."
+    "--report", "html", type=PATH, help="Also write this .html page, and its figures beside."
 )
 @click.option("--data", type=PATH, help="Data set.  [default: the one the run was trained on]")
 @click.option(
@@ -63,11 +63,10 @@ def command(
     plain = _rival("--baseline", baseline, "vae")
     size = found.network.config.image_size
     dataset = open_data(data, size) if data else dataset_of(found)
-    if target and target == html:
-        raise UserError(f"--json and --report are both {target}; name two files")
-    for path in (target, html):
+    for path, ending in ((target, ".json"), (html, ".html")):
         if path:
-            check_target(path)
+            check_target(path, ending)
+            _check_not_part(path)
     studio, missing = None, ""
     try:
         studio = Studio.open(dataset, face_model)
@@ -111,6 +110,19 @@ def command(
         # A path may hold bytes that are no text.
         write_atomic(html, page(report, drawn).encode(errors="backslashreplace"))
         click.echo(f"{html}: written, {len(drawn)} figures beside it")
+
+
+def _check_not_part(path: Path) -> None:
+    """Raise UserError for a file that a run or a data set is made of."""
+    from dcign.calibration import CALIBRATION
+    from dcign.checkpoint import CONFIG
+    from dcign.study import FIGURES
+    from facegen.shards import MANIFEST
+
+    ours = path.name in (CONFIG, CALIBRATION, FIGURES) or path.match("step-*.json")
+    of_run = ours and (path.parent / CONFIG).exists()
+    if of_run or (path.name == MANIFEST and path.exists()):
+        raise UserError(f"{path}: part of a run or a data set; choose another name")
 
 
 def _named(path: Path) -> "Run":
