@@ -8,7 +8,7 @@ of itself, so a checkpoint is either whole or not there. No pickles are read or 
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +19,16 @@ from torch import Tensor
 
 from dcign.config import TrainConfig
 from dcign.models.network import Network
+from dcign.settings import CONFIG, Settings, load_settings
 from facegen.errors import UserError
 from facegen.files import write_atomic
 
 SCHEMA = 1
-CONFIG = "config.json"
 KEPT = 2
 """Checkpoints kept of a run: the newest, and one in case that is damaged."""
 
 Tensors = dict[str, Tensor]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run is made from; config.json.
-
-    data_path: the data set's folder, data_fingerprint: its content's (facegen.shards.Dataset).
-    continued_from: the numbers of steps that it was trained with before config.steps, the oldest
-        first. The learning rate's decay and the divergence's weight went by them.
-    """
-
-    config: TrainConfig
-    data_path: str
-    data_fingerprint: str
-    continued_from: tuple[int, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "config": self.config.to_json(),
-            "data_path": self.data_path,
-            "data_fingerprint": self.data_fingerprint,
-            "continued_from": list(self.continued_from),
-        }
-
-    @classmethod
-    def from_json(cls, tree: dict[str, Any]) -> "Settings":
-        """The inverse of to_json; raises KeyError, TypeError or UserError on anything else."""
-        config = TrainConfig.from_json(tree["config"])
-        before = tuple(int(steps) for steps in tree.get("continued_from", ()))
-        return cls(config, str(tree["data_path"]), str(tree["data_fingerprint"]), before)
-
-    def continuing(self, before: "Settings") -> "Settings":
-        """These, for training on from weights that `before` made."""
-        steps = before.config.steps
-        changed = (steps,) if steps != self.config.steps else ()
-        return replace(self, continued_from=before.continued_from + changed)
-
-    def same_run(self, other: "Settings") -> bool:
-        """Whether both make the same weights, apart from how long they train."""
-        config = replace(other.config, steps=self.config.steps)
-        return (self.config, self.data_fingerprint) == (config, other.data_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -130,25 +89,6 @@ def load_run(path: str | Path) -> Run:
         data_fingerprint=kept.data_fingerprint,
         continued_from=kept.continued_from,
     )
-
-
-def load_settings(folder: Path) -> Settings | None:
-    """A run's config.json, None when there is none; raises UserError when it is not ours."""
-    path = folder / CONFIG
-    if not path.is_file():
-        return None
-    try:
-        return Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
-        raise UserError(
-            f"{path}: not the configuration of a run; restore it, or train under another --run"
-        ) from error
-
-
-def save_settings(folder: Path, settings: Settings) -> None:
-    """Write config.json; raises OSError."""
-    text = json.dumps(settings.to_json(), indent=1) + "\n"
-    write_atomic(folder / CONFIG, text.encode())
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -221,18 +161,17 @@ def _load(path: Path) -> Checkpoint:
 
 def _check_belongs(path: Path, found: Checkpoint, settings: Settings) -> None:
     """Raise UserError unless a checkpoint is one of this run."""
+    if not found.settings.same_run(settings):
+        raise UserError(
+            f"{path}: of another run, with {found.settings.difference(settings)} as {CONFIG} "
+            "beside it says; restore that, or put this back where it came from"
+        )
     with torch.device("meta"):
         expected = Network(settings.config.network).state_dict()
-    fits = {k: v.shape for k, v in expected.items()} == {
-        k: v.shape for k, v in found.weights.items()
-    }
-    if not (fits and found.settings.same_run(settings)):
-        theirs, ours = found.settings.config, settings.config
+    if {k: v.shape for k, v in expected.items()} != {k: v.shape for k, v in found.weights.items()}:
         raise UserError(
-            f"{path}: of another run (preset {theirs.preset}, seed {theirs.seed}, data "
-            f"{found.settings.data_fingerprint}) than {CONFIG} beside it (preset {ours.preset}, "
-            f"seed {ours.seed}, data {settings.data_fingerprint}); remove it, or put it back where "
-            "it came from"
+            f"{path}: weights of another network than {CONFIG} beside it describes; remove it, or "
+            "put it back where it came from"
         )
 
 

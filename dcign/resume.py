@@ -1,15 +1,13 @@
 """Going on with a run: what its folder holds, and its optimisers' state as named tensors."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from dcign.checkpoint import CONFIG, Checkpoint, Settings, Tensors, load_newest, load_settings
-from dcign.config import TrainConfig
+from dcign.checkpoint import Checkpoint, Tensors, load_newest
+from dcign.settings import CONFIG, Settings, load_settings
 from facegen.errors import UserError
 
 
@@ -22,29 +20,9 @@ def find_checkpoint(folder: Path, settings: Settings) -> Checkpoint | None:
         return None
     if not known.same_run(settings):
         raise UserError(
-            f"{folder}: a run with {_difference(known, settings)}; take another --run for this one"
+            f"{folder}: a run with {known.difference(settings)}; take another --run for this one"
         )
     return load_newest(folder, settings)
-
-
-def _difference(theirs: Settings, ours: Settings) -> str:
-    """The first thing that keeps two runs apart, in words."""
-    if theirs.data_fingerprint != ours.data_fingerprint:
-        return (
-            f"data set {theirs.data_path} ({theirs.data_fingerprint}), not {ours.data_path} "
-            f"({ours.data_fingerprint})"
-        )
-    asked = _flat(replace(ours.config, steps=theirs.config.steps))
-    given = _flat(theirs.config)
-    name = next(name for name in given if given[name] != asked.get(name))
-    return f"{name} {given[name]}, not {asked.get(name)}"
-
-
-def _flat(config: TrainConfig) -> dict[str, Any]:
-    """A configuration's fields, the method's options among them."""
-    tree = config.to_json()
-    options = tree.pop("method")
-    return {"method": options.pop("name"), **tree, **options}
 
 
 def optimiser_tensors(network: nn.Module, optimisers: list[Optimizer]) -> Tensors:

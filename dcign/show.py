@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dcign.calibration import calibration_of
-from dcign.checkpoint import CONFIG, Run
+from dcign.checkpoint import Run
 from dcign.codes import Track, untracked
 from dcign.hallucinate import hallucinate, prepare, read_picture, strangeness
+from dcign.settings import CONFIG
 from facegen.film import Row
 from facegen.latents import IDENTITY
 from facegen.morphable import load

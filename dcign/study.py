@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from dcign.board import append, trim
-from dcign.checkpoint import Settings, load_run, load_settings
+from dcign.checkpoint import load_run
 from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.comparison import Figures, at, measured
 from dcign.config import TrainConfig
@@ -24,6 +24,7 @@ from dcign.evaluate import Extras, evaluate
 from dcign.metrics.correlation import spearman
 from dcign.models.network import Network
 from dcign.plot import draw_curves
+from dcign.settings import Settings, load_settings
 from dcign.train import Record, Training
 from facegen.errors import UserError
 from facegen.files import write_atomic

@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import mse_loss
 
 from dcign.board import Board
-from dcign.checkpoint import Checkpoint, Settings, save_checkpoint, save_settings
+from dcign.checkpoint import Checkpoint, save_checkpoint
 from dcign.clamp import active_units
 from dcign.config import TrainConfig
 from dcign.data import Batch, Batches, noise
@@ -26,6 +26,7 @@ from dcign.methods import Given
 from dcign.models.network import Network
 from dcign.optimisers import make_optimisers
 from dcign.resume import find_checkpoint, load_optimisers, optimiser_tensors
+from dcign.settings import Settings, save_settings
 from dcign.stopping import Stop
 from facegen.errors import UserError
 from facegen.files import locked, remove_partial

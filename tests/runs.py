@@ -7,9 +7,10 @@ import torch
 from click.testing import CliRunner
 
 import cli
-from dcign.checkpoint import Checkpoint, Settings, save_checkpoint, save_settings
+from dcign.checkpoint import Checkpoint, save_checkpoint
 from dcign.config import PRESETS
 from dcign.models.network import Network, NetworkConfig, Posterior
+from dcign.settings import Settings, save_settings
 from facegen.shards import Dataset
 
 SIZE = 16

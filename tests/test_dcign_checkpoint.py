@@ -13,7 +13,7 @@ import torch
 from trainings import DAMAGES, TINY, same, state, train, training
 
 import dcign.commands.train
-from dcign.checkpoint import load_run
+from dcign.checkpoint import Checkpoint, load_run, save_checkpoint
 from dcign.config import PRESETS, TrainConfig
 from dcign.models.network import Network
 from facegen.errors import UserError
@@ -186,6 +186,32 @@ def test_a_checkpoint_of_another_run_is_refused(
     for open_run in (lambda: load_run(run), lambda: training(run, synthetic_dataset)):
         with pytest.raises(UserError, match="of another run"):
             open_run()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "words"),
+    [
+        ("config", "learning_rate", 0.01, "learning_rate 0.003, not 0.01"),
+        ("network", "code_size", 9, "code_size 8, not 9"),
+        ("method", "invariance", 0.5, "invariance 0.01, not 0.5"),
+    ],
+)
+def test_what_was_edited_in_a_configuration_is_named(
+    run: Path, part: str, name: str, value: float, words: str
+) -> None:
+    tree = json.loads((run / "config.json").read_text())
+    {**tree, **tree["config"]}[part][name] = value
+    (run / "config.json").write_text(json.dumps(tree))
+    with pytest.raises(UserError, match=rf"{NEWER}.*with {words} as config\.json.*restore that"):
+        load_run(run)
+
+
+def test_weights_of_another_network_are_refused(run: Path, synthetic_dataset: Path) -> None:
+    work = training(run, synthetic_dataset)
+    weights = Network(replace(TINY.network, code_size=9)).state_dict()
+    save_checkpoint(run, Checkpoint(9, work.settings, weights, {}))
+    with pytest.raises(UserError, match=r"step-00000009.*of another network"):
+        load_run(run)
 
 
 def test_a_missing_run_says_what_to_do(tmp_path: Path, run: Path) -> None:

@@ -115,7 +115,7 @@ def command(
 def _check_not_part(path: Path) -> None:
     """Raise UserError for a file that a run or a data set is made of."""
     from dcign.calibration import CALIBRATION
-    from dcign.checkpoint import CONFIG
+    from dcign.settings import CONFIG
     from dcign.study import FIGURES
     from facegen.shards import MANIFEST
 
