@@ -74,7 +74,8 @@ def load_run(path: str | Path) -> Run:
     found = load_newest(folder, settings)
     if found is None:
         raise UserError(
-            f"{folder}: this run has no checkpoint yet; repeat the command that began it to go on"
+            f"{folder}: this run has no checkpoint yet; if it trains, wait a minute, or else "
+            "repeat the command that began it"
         )
     network = Network(settings.config.network)
     network.load_state_dict(found.weights)

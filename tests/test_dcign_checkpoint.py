@@ -219,7 +219,7 @@ def test_a_missing_run_says_what_to_do(tmp_path: Path, run: Path) -> None:
         load_run(tmp_path / "nothing")
     for path in run.glob("step-*"):
         path.unlink()
-    with pytest.raises(UserError, match="no checkpoint yet"):
+    with pytest.raises(UserError, match="no checkpoint yet; if it trains, wait"):
         load_run(run)
 
 
