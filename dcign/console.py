@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,14 @@ class RunName(click.types.StringParamType):
         if value in ("", ".", "..") or not set("/\0").isdisjoint(value):
             self.fail(f"{value!r} is no name; runs are folders in {RUNS}/", param, ctx)
         return str(value)
+
+
+def check_folder(path: Path) -> None:
+    """Make sure, before the long part, that files can be made in a folder; makes none.
+
+    Raises as make_folder does.
+    """
+    make_folder(next(place for place in (path, *path.parents) if os.path.lexists(place)))
 
 
 def find(name: Path | None) -> "Run | None":

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from fakes import make_dataset
 
 import cli
+import dcign.sources
 from dcign.checkpoint import load_run
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +89,23 @@ def test_the_command_trains_says_what_and_goes_on(
         assert "preset best, since training runs on the CPU" in result.output
         assert '"learning_rate"' in result.output
         assert text in result.output
+
+
+@pytest.mark.parametrize("in_the_way", ["runs", "runs/mine"])
+def test_a_file_in_the_way_is_found_before_the_data_are_read(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_the_way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(in_the_way).parent.mkdir(exist_ok=True)
+    Path(in_the_way).write_text("mine")
+    monkeypatch.setattr(dcign.sources, "open_data", None)
+    options = ["train", "--data", str(faces), "--device", "cpu", "--preset", "best"]
+    result = CliRunner().invoke(cli.cli, [*options, "--run", "mine"])
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"error: {in_the_way}: not a folder; choose another place\n",
+    )
+    assert Path(in_the_way).read_text() == "mine"
 
 
 @pytest.mark.parametrize(

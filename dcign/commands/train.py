@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dcign.console import DEVICE, RUNS, RunName
+from dcign.console import DEVICE, RUNS, RunName, check_folder
 from facegen.console import COUNT, PATH, SEED, progress_bar, say
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def command(
         click.echo(f"preset {chosen}, since {why}; --preset takes another")
     given: dict[str, Any] = {k: value for k, value in overrides.items() if value is not None}
     config = dataclasses.replace(CONFIGS[chosen], **given)
+    folder = RUNS / (name or chosen)
+    check_folder(folder)
     dataset = open_data(source, config.network.image_size, place.type)
-    work = Training(config, dataset, RUNS / (name or chosen), place)
+    work = Training(config, dataset, folder, place)
     click.echo(f"{work.folder}: from step {work.step:,} to {config.steps:,} on {place.type}")
     images = f"{dataset.group_count('train'):,} mini-batches of {dataset.group_size} images"
     click.echo(f"data: {dataset.path}, {images}, {dataset.size}x{dataset.size}")
