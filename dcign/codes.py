@@ -90,7 +90,7 @@ def encode(
     each: images taken of every mini-batch, the first; None takes all. Raises UserError when there
     are no mini-batches, or when the data set's images or labels do not fit.
     """
-    check_readable(network, dataset, split)
+    check_readable(network.config.image_size, dataset, split)
     return join(list(_chunks(network, dataset, split, groups, score, track, each)))
 
 
@@ -116,9 +116,8 @@ def intrinsic_units(units: Sequence[int], code_size: int) -> NDArray[np.int64]:
     return np.setdiff1d(np.arange(code_size), units)
 
 
-def check_readable(network: Network, dataset: MiniBatches, split: str) -> None:
-    """Raise UserError when the network cannot read this split."""
-    size = network.config.image_size
+def check_readable(size: int, dataset: MiniBatches, split: str) -> None:
+    """Raise UserError when a network for images of this size cannot read this split."""
     if not dataset.group_count(split):
         raise UserError(f"{dataset.path}: no {split} images; make a data set that has some")
     if dataset.size < size:

@@ -86,7 +86,7 @@ def run_study(
     dataset = open_data(data or default_folder(), size)
     study = Study(variants, seeds, dataset, out, choose_device(device))
     study.check()
-    make_folder(out)
+    check_folder(out)
     for number, job in enumerate(study.jobs, start=1):
         title = f"{job.folder.name}, {number} of {len(study.jobs)}"
         if not job.figures():

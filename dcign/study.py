@@ -21,6 +21,7 @@ from dcign.codes import Codes, encode, some_groups, units_of
 from dcign.comparison import Figures, at, measured
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
+from dcign.evaluation.seen import check_judges
 from dcign.metrics.correlation import spearman
 from dcign.models.network import Network
 from dcign.plot import draw_curves
@@ -140,7 +141,9 @@ class Study:
         return Job(str(variant), settings.config, folder) if is_its_own else None
 
     def check(self) -> None:
-        """Raise UserError when a job's folder holds another training than this study's."""
+        """Raise UserError when the data set cannot judge, or a job's folder is another study's."""
+        for size in {job.config.network.image_size for job in self.jobs}:
+            check_judges(self.dataset, size)
         for job in self.jobs:
             wanted = Settings(job.config, str(self.dataset.path), self.dataset.fingerprint)
             known = load_settings(job.folder)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from fakes import make_dataset
 from PIL import Image
 from trainings import TINY, train
 
@@ -227,6 +228,18 @@ def test_a_study_finds_out_first_that_it_cannot_be_written(
     assert result.exit_code == 2, result.output
     assert f"{tmp_path / 'file'}: not a folder" in result.stderr.splitlines()[-1]
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_study_finds_out_first_that_it_cannot_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variants, "peers", lambda *_: {"vae": tiny("vae")})
+    make_dataset(tmp_path / "faces", groups=(12, 0))
+    options = ["compare", "--data", str(tmp_path / "faces"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli.cli, options)
+    assert result.exit_code == 2, result.output
+    assert "faces: no test images; make a data set that has some" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("names", ["vae,magic", "", "vae,"])

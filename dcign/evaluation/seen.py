@@ -77,13 +77,18 @@ def see(
 
     Raises UserError when the data set does not fit.
     """
-    check_readable(run.network, dataset, "test")
+    check_judges(dataset, run.network.config.image_size)
+    train = encode_sample(run.network, dataset, track=track)
+    judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
+    test = encode(run.network, dataset, "test", judged, score, track)
+    return Seen(run, dataset, train, test, units_of(run.config.method.named, train))
+
+
+def check_judges(dataset: MiniBatches, size: int) -> None:
+    """Raise UserError when networks for images of this size cannot be judged by a data set."""
+    check_readable(size, dataset, "test")
     for split, (kind, name) in product(("train", "test"), enumerate(FACTORS)):
         if (dataset.factor_ids(split) == kind).sum() == 0:
             raise UserError(
                 f"{dataset.path}: no {split} images in which the {name} varies; generate more"
             )
-    train = encode_sample(run.network, dataset, track=track)
-    judged = some_groups(dataset, "test", test_groups or dataset.group_count("test"))
-    test = encode(run.network, dataset, "test", judged, score, track)
-    return Seen(run, dataset, train, test, units_of(run.config.method.named, train))
