@@ -87,6 +87,7 @@ def test_bad_pictures_are_refused_in_one_line(here):
     for name, problem in expected.items():
         result = call("render-sweep", "--latent", "light", "--image", name)
         assert problem in one_line(result)
+    assert not Path("sweeps").exists()
 
 
 def test_other_mistakes_are_one_line(here):

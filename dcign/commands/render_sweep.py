@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dcign.console import RUNS, find, track
+from dcign.console import RUNS, check_folder, find, track
 from facegen.console import FACE_MODEL, PATH, SEED, say
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
@@ -50,7 +50,7 @@ def command(
     run = find(name) if latent in FACTORS else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
-    make_folder(out)
+    check_folder(out)
     if run is None:
         show = show_truth(latent, frames, seed or 0, face_model)
     elif image:
@@ -62,6 +62,7 @@ def command(
     if run is None and latent in FACTORS:
         say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
     strip = draw_strip(show.strip, show.captions)
+    make_folder(out)
     write_atomic(out / f"{latent}.png", png_bytes(strip, small=True))
     write_atomic(out / f"{latent}.gif", animation(show.film, show.captions))
     click.echo(f"{out / latent}.png and .gif: written{f' with {run.path}' if run else ''}")
