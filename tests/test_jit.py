@@ -1,6 +1,9 @@
 """Compilations are kept for the sources that they were made from."""
 
+import errno
 from pathlib import Path
+
+import pytest
 
 from facegen.raster.jit import forget_others, kernel, sources_digest
 
@@ -37,3 +40,19 @@ def test_compilations_are_kept_under_the_digest() -> None:
 
     kernel(double)
     assert double.__qualname__.endswith(sources_digest(Path(__file__).parents[1] / "facegen"))
+
+
+@pytest.mark.parametrize("broken", ["tempfile.TemporaryFile", "numba.core.caching.dumps"])
+def test_a_disk_that_takes_no_compilations_costs_time_alone(
+    monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """With the first, numba finds no place to keep them in; with the second, writing fails."""
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def thrice(x: float) -> float:
+        return 3 * x
+
+    monkeypatch.setattr(broken, full)
+    assert kernel(thrice)(2.0) == 6.0

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numba.extending
+from numba.core.caching import FunctionCache
 
 # torch brings an OpenMP runtime of its own. If numba's threads were OpenMP's too, each would reset
 # the other's number of threads, and every small torch operation would wait at a barrier.
@@ -54,15 +55,37 @@ _SOURCES = sources_digest(_PACKAGE)
 forget_others(_PACKAGE, _SOURCES)
 
 
+class _Cache(FunctionCache):
+    """A function's compilations on disk; one that cannot be read or written costs time alone."""
+
+    def load_overload(self, *arguments: Any) -> Any:
+        with contextlib.suppress(OSError):
+            return super().load_overload(*arguments)  # type: ignore[no-untyped-call]
+        return None
+
+    def save_overload(self, *arguments: Any) -> None:
+        with contextlib.suppress(OSError):
+            super().save_overload(*arguments)  # type: ignore[no-untyped-call]
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """The function, compiled on first call; compilations are kept on disk, where they can be."""
+    compiled = numba.njit(**options, **_RULES)(_kept_apart(function))
+    # Raised where numba may write neither beside the sources nor in the user's cache; its variable
+    # NUMBA_CACHE_DIR names another folder.
+    with contextlib.suppress(RuntimeError):
+        compiled._cache = _Cache(compiled.py_func)  # type: ignore[no-untyped-call]
+    return compiled
+
+
 def kernel(function: _Function) -> _Function:
-    """Compile for one thread on first call; compilations are kept on disk."""
-    return cast(_Function, numba.njit(cache=True, **_RULES)(_kept_apart(function)))
+    """Compile for one thread on first call."""
+    return cast(_Function, _compiled(function))
 
 
 def inlined(function: _Function) -> _Function:
     """Compile into the kernels that call it, however long it is: no vectors in loops with calls."""
-    compiled = numba.njit(cache=True, forceinline=True, **_RULES)(_kept_apart(function))
-    return cast(_Function, compiled)
+    return cast(_Function, _compiled(function, forceinline=True))
 
 
 def stand_in(function: Callable[..., Any], substitute: Callable[..., Any]) -> None:
@@ -83,7 +106,7 @@ def parallel_kernel(function: _Function) -> _Function:
     # numba's files of compilations tell functions apart by their names alone.
     on_one_thread.__qualname__ = f"{function.__qualname__}_on_one_thread"
     serial = kernel(on_one_thread)
-    parallel = numba.njit(cache=True, parallel=True, **_RULES)(_kept_apart(function))
+    parallel = _compiled(function, parallel=True)
 
     @functools.wraps(function)
     def run(*arguments: Any) -> Any:
