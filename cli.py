@@ -24,7 +24,10 @@ USER_ERROR = 2
 
 REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "; make room and run the same command again"),
-    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "; choose another place"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM), "; check who may read and write there, or choose another place"
+    ),
+    errno.EROFS: "; choose another place",
     **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "; choose another name"),
     errno.ENOENT: "; check the path",
 }

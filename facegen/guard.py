@@ -6,6 +6,7 @@ the file, so it is no promise of safety.
 
 import contextlib
 import hashlib
+import os
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -43,9 +44,14 @@ def bad_shard(path: Path, problem: str) -> UserError:
 
 @contextlib.contextmanager
 def blamed_on(path: Path) -> Iterator[None]:
-    """Turn whatever h5py raises on a damaged file into one line that names the file."""
+    """Turn whatever h5py raises on a damaged file into one line that names the file.
+
+    A file that may not be read may be sound: PermissionError, with the path as its filename.
+    """
     try:
         yield
+    except PermissionError as error:
+        raise PermissionError(error.errno, "Permission denied", str(path)) from error
     # h5py has no exception of its own: damage shows as any of these.
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise bad_shard(path, f"damaged ({one_line(error)})") from error
@@ -56,13 +62,11 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
 
     Refuses links, external storage, virtual datasets, and names, shapes, types, chunks, filters or
     attributes other than those that header and slot call for. Raises UserError, and more precisely
-    ForeignShardError where the attributes are others: their checksums hold, so it is no damage.
+    ForeignShardError where the attributes are others: their checksums hold, so it is no damage;
+    PermissionError where nobody can tell.
     """
     path = folder / slot.file
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise bad_shard(path, error.strerror or "cannot be read") from error
+    status = status_of(path)
     if not stat.S_ISREG(status.st_mode):
         raise bad_shard(path, "not a regular file")
     if isinstance(slot, Entry) and status.st_size != slot.bytes:
@@ -80,6 +84,16 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
         # Sound: it stays open for the caller.
         stack.pop_all()
     return file
+
+
+def status_of(path: Path) -> os.stat_result:
+    """What the system says of a shard's file; UserError and PermissionError as by open_shard."""
+    try:
+        return path.stat()
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise bad_shard(path, error.strerror or "cannot be read") from error
 
 
 def _opened(path: Path) -> h5py.File:

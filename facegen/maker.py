@@ -134,7 +134,8 @@ class Maker:
     def make(self, task: tuple[Slot, Entry | None]) -> Shard:
         """Make the shard of a slot; a manifest's entry for it, if any, says what it must be.
 
-        Raises ForeignShardError when the file there belongs to another data set, and OSError.
+        Raises ForeignShardError when the file there belongs to another data set, and OSError, also
+        when it may not be read.
         """
         slot, known = task
         damage = ""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.errors import UserError
-from facegen.guard import bad_shard, blamed_on, check_bytes, check_content, open_shard
+from facegen.guard import bad_shard, blamed_on, check_bytes, check_content, open_shard, status_of
 from facegen.layout import Groups, row_shapes, truth_shapes, write_shard
 from facegen.manifest import MANIFEST, Entry, Header, Manifest, Slot
 from facegen.minibatches import MiniBatches
@@ -182,10 +182,7 @@ class Dataset(MiniBatches):
 def _check_length(folder: Path, entry: Entry) -> None:
     """Raise UserError when a shard is missing or has another length than the manifest says."""
     path = folder / entry.file
-    try:
-        length = path.stat().st_size
-    except OSError as error:
-        raise bad_shard(path, error.strerror or "cannot be read") from error
+    length = status_of(path).st_size
     if length != entry.bytes:
         raise bad_shard(path, f"{length:,} bytes, and the manifest says {entry.bytes:,}")
 
@@ -222,6 +219,8 @@ class Verification:
                     raise bad_shard(self.path / entry.file, "other pixels than the manifest says")
             except UserError as error:
                 yield entry.file, str(error)
+            except PermissionError as error:
+                yield entry.file, f"{error.filename}: {error.strerror}; check who may read it"
             else:
                 yield entry.file, ""
         for name in self._strangers:

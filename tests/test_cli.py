@@ -196,6 +196,7 @@ def test_no_permission_is_one_line(
     sheet = tmp_path / "sheet.png"
     line = assert_one_line(run("preview", synthetic_dataset, "--out", sheet))
     assert f"{sheet}: Permission denied" in line
+    assert "check who may read and write there" in line
     assert not list(tmp_path.iterdir())
 
 

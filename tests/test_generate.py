@@ -1,6 +1,7 @@
 """Making a data set: the same bytes however it is made."""
 
 import contextlib
+import errno
 import shutil
 from collections import namedtuple
 from dataclasses import replace
@@ -63,6 +64,19 @@ def test_a_damaged_shard_is_rendered_again(made: Path, finished: Path, with_mani
     assert [shard.entry.file for shard in again] == [victim.name]
     assert "damaged" in again[0].damage
     assert digests(finished) == digests(made)
+
+
+def test_a_shard_that_may_not_be_read_is_not_rendered_over(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Unable to open")
+
+    monkeypatch.setattr("h5py.File", denied)
+    problems = [problem for _, problem in Verification(finished)]
+    assert problems[0] == f"{finished}/train-00000.h5: Permission denied; check who may read it"
+    with pytest.raises(PermissionError, match=r"Permission denied: .*train-00000\.h5"):
+        generation(finished)
 
 
 def test_leaving_early_keeps_finished_shards(made: Path, tmp_path: Path) -> None:
