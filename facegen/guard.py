@@ -62,13 +62,14 @@ def open_shard(folder: Path, header: Header, slot: Slot) -> h5py.File:
 
     Refuses links, external storage, virtual datasets, and names, shapes, types, chunks, filters or
     attributes other than those that header and slot call for. Raises UserError, and more precisely
-    ForeignShardError where the attributes are others: their checksums hold, so it is no damage;
-    PermissionError where nobody can tell.
+    ForeignShardError where it is no file, or the attributes are others: their checksums hold, so it
+    is no damage; PermissionError where nobody can tell.
     """
     path = folder / slot.file
     status = status_of(path)
     if not stat.S_ISREG(status.st_mode):
-        raise bad_shard(path, "not a regular file")
+        # No damage either: nothing may be rendered over it, and over a folder nothing can be.
+        raise ForeignShardError(path, "belongs elsewhere (not a regular file)")
     if isinstance(slot, Entry) and status.st_size != slot.bytes:
         raise bad_shard(path, f"{status.st_size:,} bytes, and the manifest says {slot.bytes:,}")
     with contextlib.ExitStack() as stack:

@@ -122,6 +122,13 @@ def test_a_file_of_the_user_s_own_is_not_rendered_over(tmp_path: Path) -> None:
         generation(tmp_path)
 
 
+def test_a_folder_called_like_a_shard_is_told_at_once(finished: Path) -> None:
+    (finished / "test-00000.h5").unlink()
+    (finished / "test-00000.h5").mkdir()
+    with pytest.raises(UserError, match=r"test-00000\.h5.* belongs elsewhere \(not a regular file"):
+        generation(finished)
+
+
 def test_a_file_that_comes_later_is_not_rendered_over(tmp_path: Path) -> None:
     with contextlib.closing(iter(generation(tmp_path, workers=1))) as shards:
         next(shards)
