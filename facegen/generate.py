@@ -136,9 +136,10 @@ class Generation:
         parent = next(p for p in (self.out, *self.out.absolute().parents) if p.exists())
         needed, free = self.bytes_needed(), shutil.disk_usage(parent).free
         if needed > free:
+            # Rounded apart: the numbers differ however little is lacking.
             raise UserError(
-                f"{self.out}: the data set needs {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB "
-                "are free; choose another --out or a smaller --preset"
+                f"{self.out}: the data set needs {-(-needed // 10**6):,} MB and "
+                f"{free // 10**6:,} MB are free; choose another --out or a smaller --preset"
             )
 
     def __iter__(self) -> Generator[Shard, None, None]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import re
 import shutil
 from collections import namedtuple
 from dataclasses import replace
@@ -160,6 +161,18 @@ def test_a_disk_without_room_is_refused_before_the_start(
     with pytest.raises(UserError, match=r"needs \d+ MB and 0 MB are free"):
         list(generation(out))
     assert not list(out.iterdir())
+
+
+def test_a_disk_that_lacks_one_byte_is_told_in_numbers_that_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, usage = generation(tmp_path / "faces"), namedtuple("usage", "total used free")
+    free = work.bytes_needed() - 1
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(free, 0, free))
+    with pytest.raises(UserError) as caught:
+        work.check_room()
+    needed, left = re.findall(r"(\d+) MB", str(caught.value))
+    assert int(needed) > int(left)
 
 
 def test_a_file_is_no_place_for_a_data_set(tmp_path: Path) -> None:
