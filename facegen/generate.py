@@ -24,6 +24,11 @@ from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.scene import SPLITS, latents_of
 
+_FOLLOW = ("identity_size", "per_shard")
+"""Settings that follow from others, which say better what differs."""
+
+_IN_WORDS = {"fingerprint": "face model's fingerprint"}
+
 
 def cpus() -> int:
     """Processors this process may use."""
@@ -207,11 +212,12 @@ def _foreign(folder: Path, why: str) -> UserError:
 
 def _difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     """The first setting that differs, in words; empty when none does."""
-    for key in {**ours, **theirs}:
+    for key in sorted({**ours, **theirs}, key=_FOLLOW.__contains__):
         mine, other = ours.get(key), theirs.get(key)
         if isinstance(mine, dict) and isinstance(other, dict):
             if inner := _difference(mine, other):
                 return inner
         elif mine != other:
-            return f"its {key} is {other!r}, and {mine!r} was asked for"
+            name = _IN_WORDS.get(key, key)
+            return f"its {name} is {other!r}, and {mine!r} was asked for"
     return ""

@@ -142,8 +142,16 @@ def test_a_file_that_comes_later_is_not_rendered_over(tmp_path: Path) -> None:
 def test_another_face_model_is_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeModel, "__init__", lambda self: None)
     monkeypatch.setattr(FakeModel, "fingerprint", "fedcba9876543210")
-    with pytest.raises(UserError, match=r"its fingerprint is .*choose another --out"):
+    asked = r"its face model's fingerprint is '0123.* 'fedc.* asked for\); choose another --out"
+    with pytest.raises(UserError, match=asked):
         generation(finished)
+
+
+def test_what_was_asked_for_is_told_and_not_what_follows_from_it(finished: Path) -> None:
+    # As --truth does.
+    asked = replace(CONFIG, truth=True, per_shard=1)
+    with pytest.raises(UserError, match="its truth is False, and True was asked for"):
+        generation(finished, asked)
 
 
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
