@@ -176,18 +176,27 @@ class Generation:
             raise UserError(f"{self.out}: not a folder; choose another --out")
         # First, because a manifest says in plain words what differs.
         entries = self._listed()
-        strangers = {path.name for path in self.out.glob("*.h5")} - {s.file for s in self.slots}
-        if strangers:
-            raise _foreign(self.out, f"{min(strangers)} is not part of what was asked for")
+        foreign, ours = [], len(entries)
         for slot in self.slots:
             if (self.out / slot.file).exists():
                 try:
                     open_shard(self.out, self.header, slot).close()
+                    ours += 1
                 except ForeignShardError as error:
-                    raise _foreign(self.out, f"{slot.file} {error.problem}") from error
+                    foreign.append(error)
                 except UserError:
                     # Damaged, so it will be rendered again.
                     continue
+        strangers = {path.name for path in self.out.glob("*.h5")} - {s.file for s in self.slots}
+        foreign += [
+            ForeignShardError(self.out / name, "belongs elsewhere (not part of what was asked for)")
+            for name in sorted(strangers)
+        ]
+        if foreign and ours:
+            # The folder is this data set's, but for some files.
+            raise foreign[0]
+        if foreign:
+            raise _foreign(self.out, f"{foreign[0].path.name} {foreign[0].problem}")
         return entries
 
     def _listed(self) -> dict[str, Entry]:

@@ -34,7 +34,11 @@ class ForeignShardError(UserError):
         self.path, self.problem = path, problem
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}; {_REMEDY}"
+        # Not to remove it: it may be the only copy of something else.
+        return (
+            f"{self.path}: {self.problem}; move it away and run the same `generate` command again, "
+            "or copy the right one"
+        )
 
 
 def bad_shard(path: Path, problem: str) -> UserError:

@@ -224,4 +224,4 @@ class Verification:
             else:
                 yield entry.file, ""
         for name in self._strangers:
-            yield name, f"{self.path / name}: not in the manifest; remove it"
+            yield name, f"{self.path / name}: not in the manifest; move it away"

@@ -130,6 +130,17 @@ def test_a_folder_called_like_a_shard_is_told_at_once(finished: Path) -> None:
         generation(finished)
 
 
+@pytest.mark.parametrize("with_manifest", [True, False])
+@pytest.mark.parametrize("name", ["train-00001.h5", "weights.h5"])
+def test_one_foreign_file_is_told_alone(finished: Path, name: str, with_manifest: bool) -> None:
+    """Nobody is told to remove the whole folder for it."""
+    shutil.copy(finished / "train-00000.h5", finished / name)
+    if not with_manifest:
+        (finished / MANIFEST).unlink()
+    with pytest.raises(ForeignShardError, match=rf"{name}: belongs elsewhere.*; move it away"):
+        generation(finished)
+
+
 def test_a_file_that_comes_later_is_not_rendered_over(tmp_path: Path) -> None:
     with contextlib.closing(iter(generation(tmp_path, workers=1))) as shards:
         next(shards)
