@@ -175,6 +175,8 @@ class Manifest:
         Raises UserError when there is none, or when it is not one that this program wrote.
         """
         path = folder / MANIFEST
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: not a folder; name the one that holds {MANIFEST}")
         if not path.is_file():
             raise UserError(
                 f"{folder}: no data set here (no {MANIFEST}); make one with "

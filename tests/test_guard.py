@@ -165,6 +165,11 @@ def test_a_file_that_is_no_manifest_is_refused(folder: Path, data: bytes) -> Non
         Manifest.load(folder)
 
 
+def test_a_shard_is_no_data_set(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"0\.h5: not a folder; name the one that holds manifest"):
+        Dataset(folder / "test-00000.h5")
+
+
 @pytest.mark.parametrize("name", ["nothing", "nul\0"])
 def test_no_data_set_says_how_to_make_one(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"no data set here.*generate"):
