@@ -99,6 +99,13 @@ def test_a_sheet_s_place_is_looked_at_before_the_model(tmp_path: Path, out: str)
     assert f"{out}: written as .png" in line
 
 
+def test_a_face_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    line = assert_one_line(run_cli("face-model", "sheet", tmp_path / "none.h5"))
+    assert "none.h5: no such face model; check the path, or run from the repository" in line
+    # The command has no such option.
+    assert "--face-model" not in line
+
+
 def test_a_sheet_of_nothing_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_text("nothing")
     for command in ("info", "sheet"):

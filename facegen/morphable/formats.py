@@ -35,8 +35,8 @@ def read(path: Path) -> MorphableModel:
     """
     if not path.exists():
         raise UserError(
-            f"{path}: no such face model; run from the repository's root, where `make model` puts "
-            "the default head, or name one with --face-model PATH"
+            f"{path}: no such face model; check the path, or run from the repository's root, where "
+            "`make model` puts the default head"
         )
     if not (path.is_file() or path.is_dir()):
         # A device could be read for ever.
