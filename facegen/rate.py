@@ -64,6 +64,8 @@ def report(
 
     tell: is called with the name of what is measured next.
     """
+    # Broken, it shows before there are workers.
+    model = load(model_path)
     kinds = {
         name: GenerateConfig(size=size, shadows=name == "with shadows")
         for name in ("without shadows", "with shadows")
@@ -78,7 +80,6 @@ def report(
         alone[name] = images_per_second(config, model_path, 1, seconds)
         tell(f"a data set {name}, stage by stage")
         times[name] = milliseconds_per_image(config, model_path)
-    model = load(model_path)
     return {
         "size": size,
         "samples_per_pixel": RenderSettings().samples_per_axis ** 2,

@@ -128,6 +128,12 @@ def test_a_benchmark_without_end_is_refused(bad: str) -> None:
     assert_one_line(run("benchmark", "render", "--seconds", bad))
 
 
+@pytest.mark.parametrize("what", ["render", "fit"])
+def test_a_benchmark_looks_at_the_face_model_first(tmp_path: Path, what: str) -> None:
+    line = assert_one_line(run("benchmark", what, "--face-model", tmp_path / "none.h5"))
+    assert "none.h5: no such face model" in line
+
+
 @pytest.mark.parametrize("command", ["info", "verify", "preview"])
 @pytest.mark.parametrize("path", ["missing", "\x1b[31m\n\x07", "a" * 300, "\udcff"])
 def test_a_path_without_data_set_is_one_line(command: str, path: str, tmp_path: Path) -> None:
