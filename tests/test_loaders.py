@@ -162,6 +162,13 @@ def test_objects_in_an_archive_are_refused(tmp_path: Path) -> None:
     assert "'shapedirs' is refused" in refused(tmp_path / "flame.npz")
 
 
+def test_a_download_that_was_cut_short(tmp_path: Path) -> None:
+    write_gnm(tmp_path / "gnm.npz", SHAPE)
+    data = (tmp_path / "gnm.npz").read_bytes()
+    (tmp_path / "gnm.npz").write_bytes(data[: len(data) // 2])
+    assert "not a whole one; download it anew" in refused(tmp_path / "gnm.npz")
+
+
 def test_triangles_that_name_no_vertex(tmp_path: Path) -> None:
     write_gnm(tmp_path / "a", Shape(**{**SHAPE.__dict__, "faces": SHAPE.faces + 1}))
     assert "outside 0..8" in refused(tmp_path / "a")

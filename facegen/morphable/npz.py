@@ -14,12 +14,25 @@ DAMAGED = (zipfile.BadZipFile, EOFError, OSError, zlib.error, RuntimeError, Memo
 """What zipfile and numpy may raise on damaged bytes, beside ValueError."""
 
 
+_MAGIC = b"PK\x03\x04"
+"""What an archive with anything in it begins with."""
+
+
 def members(path: Path) -> frozenset[str]:
-    """The names of the arrays in an npz; of any other file, none."""
+    """The names of the arrays in an npz; of any other file, none.
+
+    Raises UserError for an archive that is not whole: its list of names is at its end.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            found = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+        with open(path, "rb") as opened:
+            archived = opened.read(len(_MAGIC)) == _MAGIC
+            with zipfile.ZipFile(opened) as archive:
+                found = archive.namelist()
+    except zipfile.BadZipFile:
+        if archived:
+            raise UserError(f"{path}: an archive, but not a whole one; download it anew") from None
+        return frozenset()
+    except OSError:
         return frozenset()
     return frozenset(name[:-4] for name in found if name.endswith(".npy"))
 
