@@ -29,6 +29,7 @@ REMEDIES = {
     ),
     errno.EROFS: "; choose another place",
     **dict.fromkeys((errno.EEXIST, errno.ENOTDIR, errno.EISDIR), "; choose another name"),
+    errno.ENAMETOOLONG: "; choose a shorter name",
     errno.ENOENT: "; check the path",
 }
 """By what the system complains of."""

@@ -155,6 +155,11 @@ def test_an_impossible_folder_is_one_line(synthetic_dataset: Path, out: str) -> 
     assert out in line
 
 
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    line = assert_one_line(run("render-people", "--out", tmp_path / ("a" * 300 + ".png")))
+    assert line.endswith("File name too long; choose a shorter name")
+
+
 def test_a_folder_that_takes_no_files_is_told_before_anything_is_read() -> None:
     line = assert_one_line(run("fit", "missing.png", "--rendered", "--out", "/proc/self"))
     assert "/proc/self: " in line
