@@ -108,6 +108,9 @@ one MakeHuman head in twenty turns a nostril inside out."""
 EXPRESSIONS_AT_ONCE = 4
 """Of a model's blend shapes, as many on average take part in a face's expression."""
 
+EXPRESSION_LIMIT = 5.0
+"""No expression may be asked for with a weight farther from 0."""
+
 LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
 FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)
 """A shard's factor_id is an index into this, unless others were asked for."""

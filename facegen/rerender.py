@@ -16,7 +16,14 @@ from torch import Tensor
 from facegen.errors import UserError
 from facegen.geometry import Camera
 from facegen.harmonics import exposed, of_panorama
-from facegen.latents import EXPRESSION, LATENTS, OPTIONAL, PORTRAIT, draw_identity
+from facegen.latents import (
+    EXPRESSION,
+    EXPRESSION_LIMIT,
+    LATENTS,
+    OPTIONAL,
+    PORTRAIT,
+    draw_identity,
+)
 from facegen.morphable import MorphableModel, load
 from facegen.own_albedo import linear
 from facegen.pictures import read_colours
@@ -211,8 +218,11 @@ def new_scene(
         if name not in model.expression_names:
             known = ", ".join(model.expression_names) or "none"
             raise UserError(f"{model.name} has no {EXPRESSION} {name!r}; it has: {known}")
-        if not abs(value) <= 5:
-            raise UserError(f"{EXPRESSION} {name} must lie in -5 .. 5, not {value:g}")
+        if not abs(value) <= EXPRESSION_LIMIT:
+            raise UserError(
+                f"{EXPRESSION} {name} must lie in {-EXPRESSION_LIMIT:g} .. {EXPRESSION_LIMIT:g}, "
+                f"not {value:g}"
+            )
         weights[0, model.expression_names.index(name)] = value
     chosen = {**PORTRAIT, **values}
     return Scene(

@@ -35,7 +35,7 @@ memory."""
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
-    help="[default: paper on a GPU, best on a CPU]",
+    help="Method and sizes.  [default: paper on a GPU, best on a CPU]",
 )
 @click.option(
     "--run", "name", type=RunName(), help="Folder in runs/.  [default: the preset's name]"

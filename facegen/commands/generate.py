@@ -23,6 +23,7 @@ from facegen.console import (
     say,
 )
 from facegen.files import make_folder
+from facegen.latents import ALL_FACTORS, FACTORS
 from facegen.presets import COMPRESSIONS, PRESETS, folder
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ _SIZES = "; ".join(
 @click.option(
     "--latents",
     type=NAMES,
-    help="What varies, one kind of mini-batch each, as azimuth,expression.  "
-    "[default: azimuth,elevation,light,identity]",
+    help=f"What varies, one kind of mini-batch each, as azimuth,expression; of "
+    f"{', '.join(ALL_FACTORS)}.  [default: {','.join(FACTORS)}]",
 )
 @click.option("--truth", is_flag=True, help="Keep landmarks, depth, normals and more, too.")
-@click.option("--compression", type=click.Choice(COMPRESSIONS), help="[default: none]")
+@click.option(
+    "--compression", type=click.Choice(COMPRESSIONS), help="Of the shards.  [default: none]"
+)
 @FACE_MODEL
 @click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
 @click.option("--dry-run", is_flag=True, help="Say what would be made and what it costs.")

@@ -9,7 +9,7 @@ import click
 from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
-from facegen.latents import LATENTS, OPTIONAL, PORTRAIT
+from facegen.latents import EXPRESSION_LIMIT, LATENTS, OPTIONAL, PORTRAIT
 
 if TYPE_CHECKING:
     from facegen.rerender import Scene
@@ -34,14 +34,15 @@ def scene_variables(command: Command) -> Command:
 
 @click.command("render")
 @click.option("--from", "source", type=PATH, help="Data set: render one of its images again.")
-@click.option("--split", type=click.Choice(("train", "test")), help="[default: train]")
+@click.option("--split", type=click.Choice(("train", "test")), help="Of --from.  [default: train]")
 @click.option("--index", type=click.IntRange(min=0), help="Which image of the split, from 0.")
 @click.option("--seed", type=SEED, help="Without --from: which person.  [default: 0]")
 @scene_variables
 @click.option(
     "--expression",
     type=WEIGHTS,
-    help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them.",
+    help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them; each "
+    f"{-EXPRESSION_LIMIT:g} to {EXPRESSION_LIMIT:g}, the others 0.",
 )
 @click.option(
     "--environment",
