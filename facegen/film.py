@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from facegen.preview import FAINT, INK, PAPER, write_text
+from facegen.preview import FAINT, INK, PAPER, text_width, write_text
 
 _GAP, _MARGIN = 4, 16
 
@@ -28,7 +28,10 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
     """Rows of faces at even steps of the sweep, a caption under each column."""
     steps = np.linspace(0, len(captions) - 1, min(columns, len(captions))).round().astype(int)
     side = rows[0].frames.shape[1]
-    text, cell = max(11, side // 9), side + _GAP
+    text = max(11, side // 9)
+    # Under small faces, captions are wider than these.
+    room = max(side, *(text_width(captions[step], text) for step in steps))
+    cell = room + _GAP
     above = [2 * text - 4 if row.title else 0 for row in rows]
     height = sum(above) + len(rows) * (side + 4) + text + 2 * _MARGIN
     strip = Image.new("RGB", (2 * _MARGIN + len(steps) * cell - _GAP, height), PAPER)
@@ -38,10 +41,11 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
         write_text(draw, (_MARGIN, top), row.title, text, fill=FAINT)
         top += space
         for column, step in enumerate(steps):
-            strip.paste(Image.fromarray(row.frames[step]), (_MARGIN + column * cell, top))
+            left = _MARGIN + column * cell + (room - side) // 2
+            strip.paste(Image.fromarray(row.frames[step]), (left, top))
         top += side + 4
     for column, step in enumerate(steps):
-        middle = _MARGIN + column * cell + side // 2
+        middle = _MARGIN + column * cell + room // 2
         write_text(draw, (middle, top), captions[step], text, fill=INK, anchor="ma")
     return strip
 

@@ -1,5 +1,7 @@
 """A contact sheet: what varies in each kind of mini-batch, at a glance."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -21,9 +23,9 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
     """
     split = "train" if dataset.group_count("train") else "test"
     factor_ids = dataset.factor_ids(split)
-    columns = min(dataset.group_size, max(1, (WIDTH + GAP) // (dataset.size + GAP)))
     label_size = max(10, min(16, dataset.size // 7))
-    cell = dataset.size + GAP
+    cell = max(dataset.size, _widest(dataset, label_size)) + GAP
+    columns = min(dataset.group_size, max(1, (WIDTH + GAP) // cell))
     row_height = dataset.size + label_size + 12
     title_height = 40
     kinds = [np.flatnonzero(factor_ids == i)[:rows] for i in range(len(dataset.factors))]
@@ -49,6 +51,12 @@ def contact_sheet(dataset: Dataset, rows: int = 2) -> Image.Image:
                 write_text(draw, middle, caption, label_size, anchor="ma")
             top += row_height
     return sheet
+
+
+def _widest(dataset: Dataset, size: int) -> int:
+    """The width of the widest caption that the data set's labels can have, pixels."""
+    bounds = zip(dataset.low + dataset.high, 2 * dataset.units, strict=True)
+    return max(text_width(with_unit(value, unit), size) for value, unit in bounds)
 
 
 def _shown(
@@ -83,6 +91,11 @@ def write_text(
     anchor: str = "la",
 ) -> None:
     draw.text(place, text, fill=fill, font=_font(size), anchor=anchor)
+
+
+def text_width(text: str, size: int) -> int:
+    """The width of what write_text writes, pixels."""
+    return math.ceil(_font(size).getlength(text))
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
