@@ -175,9 +175,15 @@ def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSett
     """Settings with a panorama's light in place of sky and fill, and of the key light unless `key`.
 
     panorama: a picture of everything around the head; see facegen.harmonics.of_panorama. Its values
-    are taken as sRGB. Raises UserError when it cannot be read.
+    are taken as sRGB. Raises UserError when it cannot be read, or is black and the only light.
     """
-    light = exposed(of_panorama(_radiance(read_colours(panorama))))
+    picture = read_colours(panorama)
+    if not (key or picture.any()):
+        raise UserError(
+            f"{panorama}: all black, so it lights nothing; give a panorama with light in it, or a "
+            "key light beside it with --light-azimuth"
+        )
+    light = exposed(of_panorama(_radiance(picture)))
     lights = settings.lights if key else replace(settings.lights, key=0.0)
     rows = tuple(tuple(row) for row in light.tolist())
     return replace(settings, lights=lights, environment=rows)

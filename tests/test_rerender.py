@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facegen.errors import UserError
 from facegen.generate import Generation
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
 from facegen.presets import GenerateConfig
@@ -64,6 +65,14 @@ def test_a_panorama_may_be_of_any_size(tmp_path: Path) -> None:
         mean, *others = lit_by(RenderSettings(), tmp_path / "white.png", key=False).environment
         np.testing.assert_allclose(mean, 2 * np.sqrt(np.pi), rtol=1e-2)
         np.testing.assert_allclose(others, 0.0, atol=1e-2)
+
+
+def test_a_panorama_without_light_is_refused_as_the_only_light(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 32)).save(tmp_path / "night.png")
+    with pytest.raises(UserError, match=r"night\.png: all black.*give a panorama with light"):
+        lit_by(RenderSettings(), tmp_path / "night.png", key=False)
+    night = lit_by(RenderSettings(), tmp_path / "night.png", key=True)
+    assert not np.any(night.environment)
 
 
 def test_real_faces_vary_and_stand_on_white(faces: Dataset) -> None:
