@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dcign.config import TrainConfig
-from facegen.errors import UserError
+from facegen.errors import UserError, one_line
 from facegen.files import write_atomic
 
 CONFIG = "config.json"
@@ -80,7 +80,8 @@ def load_settings(folder: Path) -> Settings | None:
         return Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UserError) as error:
         raise UserError(
-            f"{path}: not the configuration of a run; restore it, or train under another --run"
+            f"{path}: not the configuration of a run, or another version's ({one_line(error)}); "
+            "restore it, or train under another --run"
         ) from error
 
 

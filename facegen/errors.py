@@ -1,4 +1,4 @@
-"""The one exception for what the user can put right."""
+"""The one exception for what the user can put right, and others in a few words."""
 
 
 class UserError(Exception):
@@ -7,3 +7,8 @@ class UserError(Exception):
     cli.py prints it as `error: ...` and exits with code 2; any other exception is a bug of ours and
     keeps its traceback.
     """
+
+
+def one_line(error: Exception) -> str:
+    """What an exception says, on one line, at most 200 characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]

@@ -15,9 +15,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from facegen.errors import UserError
+from facegen.errors import UserError, one_line
 from facegen.layout import LIBVER, all_shapes, attributes, entry_of
-from facegen.manifest import Entry, Header, Slot, one_line
+from facegen.manifest import Entry, Header, Slot
 
 _REMEDY = "remove this file and run the same `generate` command again, or copy it anew"
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from facegen.errors import UserError
+from facegen.errors import UserError, one_line
 from facegen.files import write_atomic
 from facegen.latents import FACTORS, GROUP_SIZE, LATENTS
 from facegen.scene import SPLITS, Variables, latents_of
@@ -205,8 +205,3 @@ def _check_types(instance: Header | Slot) -> None:
         members = value if kind is tuple else ()
         if type(value) is not kind or any(type(x) is not get_args(item.type)[0] for x in members):
             raise ValueError(f"{item.name} is {value!r}")
-
-
-def one_line(error: Exception) -> str:
-    """What an exception says, on one line, at most 200 characters."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]

@@ -174,6 +174,14 @@ def test_a_foreign_config_is_refused(run: Path, synthetic_dataset: Path, text: s
         training(run, synthetic_dataset)
 
 
+def test_a_config_of_another_version_says_what_is_unknown(run: Path) -> None:
+    tree = json.loads((run / "config.json").read_text())
+    tree["config"]["method"]["together"] = 1.0
+    (run / "config.json").write_text(json.dumps(tree))
+    with pytest.raises(UserError, match=r"another version's \(.*has no option together"):
+        load_run(run)
+
+
 @pytest.mark.parametrize(
     "changes", [{"seed": 1}, {"preset": "other", "groups": 1}, {"learning_rate": 1e-3}]
 )
