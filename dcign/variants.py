@@ -67,7 +67,7 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "first image": {"method": methods.make("dcign", invariance=0.0, rule="first")},
         "its moments": {"method": methods.make("released")},
     }
-    plain = {"intrinsic": 0.0, "together": 0.0, "redundancy": 0.0}
+    plain = {"leakage": 0.0, "redundancy": 0.0}
     up: dict[str, dict[str, Any]] = {
         "ratio 1:1:1:1": {"ratio": best.ratio},
         "many small groups": {"groups": best.groups, "samples": best.samples},
@@ -84,11 +84,10 @@ def ladder(towards: str, steps: int | None) -> dict[str, TrainConfig]:
         "averages": {"method": methods.make("best", swap=0, scalar=0.0, **plain)},
         "swaps": {"method": methods.make("best", scalar=0.0, **plain)},
         "scalar ratios": {"method": methods.make("best", **plain)},
-        "intrinsic ratio": {"method": methods.make("best", together=0.0, redundancy=0.0)},
+        "price of leakage": {"method": methods.make("best", redundancy=0.0)},
         "Muon": {"optimiser": best.optimiser},
         "wider decoder": {"network": best.network},
-        "price of redundancy": {"method": methods.make("best", together=0.0)},
-        "price of a linear map": {"method": methods.make("best")},
+        "price of redundancy": {"method": methods.make("best")},
     }
     rungs = {"paper": config}
     for name, changes in {"released": down, "best": up}[towards].items():

@@ -9,12 +9,11 @@ The supervision is the paper's: which factor varies in a mini-batch, never a val
    of variances, Fisher's discriminant (1936), which the encoder learns at once and without the
    decoder; left to the likelihood alone, the light's unit is found late, or never. The ratio has no
    scale, so neither shrinking a unit nor spreading it pays.
-3. The same for the intrinsic units, later, when they carry something: what they know of pose and
-   light is what moves them in mini-batches of one person. Each has a ratio of its own: in a ratio
-   of their variances' sums the many that say little could go on knowing the pose.
-4. What each of many units says too softly for its ratio, a linear map of them all can add up. So
-   they also pay for what such a map would say of a factor, whose own unit stands for its value.
-5. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
+3. What the intrinsic units know of pose and light is what moves them in mini-batches of one person.
+   From some time on they pay for it, in nats that they say to one who knows the person: what many
+   of them say softly adds up, and those that move each person in another way, which no linear map
+   of people at large can see, pay as well. Hiding a movement in noise is as good as resting.
+4. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
    do after some thousand steps. So intrinsic units pay for what others also say: for the squares
    of their correlations over people (as VICReg does, Bardes, Ponce and LeCun 2022).
 """
@@ -42,9 +41,8 @@ class Method:
 
     swap: shared units come from another image every so many steps.
     scalar: weight of the ratio of each scalar factor's unit, nats per image.
-    intrinsic: weight of those of the intrinsic units, their mean.
-    together: weight of what a linear map of the intrinsic units says, nats per image for a nat.
-    start: the part of the steps before these two.
+    leakage: weight of what the intrinsic units say of each, nats per image for a nat.
+    start: the part of the steps before that.
     redundancy: weight of correlations among the intrinsic units, nats per image for each unit's
         sum of squares.
     """
@@ -53,8 +51,7 @@ class Method:
     named: ClassVar[bool] = True
     swap: int = 2
     scalar: float = 500.0
-    intrinsic: float = 200.0
-    together: float = 200.0
+    leakage: float = 150.0
     start: float = 0.3
     redundancy: float = 5.0
 
@@ -69,13 +66,11 @@ class Method:
             noise = noise_of_groups(given.noise, active)
         kl = divergence_of_groups(received, active)
         images = posterior.mean.shape[0] * posterior.mean.shape[1]
-        ratios, scalars = variance_ratios(posterior.mean, given.active), len(LATENTS)
-        penalty = self.scalar * ratios[:scalars].sum()
-        if given.progress >= self.start:
-            penalty = penalty + self.intrinsic * ratios[scalars:].mean()
-            if self.together:
-                said = said_together(posterior.mean, given.active)
-                penalty = penalty + self.together * said
+        scalars = len(LATENTS)
+        ratios = variance_ratios(posterior.mean[..., :scalars], given.active[:, :scalars])
+        penalty = self.scalar * ratios.sum()
+        if self.leakage and given.progress >= self.start:
+            penalty = penalty + self.leakage * leakage(posterior, given.active)
         if self.redundancy:
             alike = redundancy(posterior.mean[..., scalars:], given.active[:, scalars:])
             penalty = penalty + self.redundancy * alike
@@ -102,24 +97,28 @@ def variance_ratios(
     return torch.where((count > 0) & (others > 0), 0.5 * ratio, 0.0)
 
 
-def said_together(
-    mean: Float[Tensor, "group sample code"], active: Bool[Tensor, "group code"]
-) -> Float[Tensor, ""]:
-    """What a linear map of the intrinsic units says of each scalar factor: nats, their sum.
+def leakage(posterior: Posterior, active: Bool[Tensor, "group code"]) -> Float[Tensor, ""]:
+    """What the intrinsic units say of each scalar factor to one who knows the person: nats, sum.
 
-    In mini-batches of a factor all else is fixed, so the slopes of the intrinsic units along the
-    factor's own, over all of these mini-batches, are what people have in common. For independent
-    units with slopes s, in standard deviations of each, the map's signal to noise ratio is sum s^2,
-    and a Gaussian signal then says 0.5 log(1 + sum s^2). 0 for a factor that a step lacks.
+    In a mini-batch of a factor all else is fixed, and the factor's own unit stands for its value.
+    Along it each intrinsic unit has a slope, and noise n; the whole range, of variance v, then has
+    a signal to noise ratio of v sum s^2 / n, and a Gaussian signal says 0.5 log(1 + that). n is the
+    posterior's variance beside the unit's own over all images, whichever is less: a unit without a
+    message has all the noise there is, and its mean could follow the pose unseen. Mean over the
+    mini-batches of a factor; 0 for one that a step lacks.
     """
     scalars = len(LATENTS)
-    within = mean - mean.mean(1, keepdim=True)
+    mean, own = posterior.mean, active[:, :scalars].to(posterior.mean.dtype)
     variance = mean.flatten(0, 1).var(0, correction=0) + 1e-6
-    unit = torch.where(active[:, None, :scalars], within[..., :scalars], 0.0).detach()
-    slope = torch.einsum("gsf,gsc->fc", unit, within[..., scalars:])
-    slope = slope / (unit.square().sum((0, 1))[:, None] + 1e-6)
-    signal = slope.square() * variance[:scalars, None].detach() / variance[scalars:]
-    return 0.5 * torch.log1p(signal.sum(1)).sum()
+    within = mean - mean.mean(1, keepdim=True)
+    unit = torch.einsum("gsf,gf->gs", within[..., :scalars], own).detach()
+    slope = torch.einsum("gs,gsc->gc", unit, within[..., scalars:])
+    slope = slope / (unit.square().sum(1, keepdim=True) + 1e-6)
+    sampled = posterior.log_variance[..., scalars:].exp().mean(1)
+    noise = 1.0 / (1.0 / sampled + 1.0 / variance[scalars:])
+    signal = (own @ variance[:scalars]).detach()[:, None] * slope.square() / noise
+    nats = 0.5 * torch.log1p(signal.sum(1))
+    return ((nats @ own) / own.sum(0).clamp(min=1.0)).sum()
 
 
 def redundancy(
