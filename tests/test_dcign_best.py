@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dcign.clamp import active_units
-from dcign.methods.best import FLOOR, leakage, redundancy, variance_ratios
+from dcign.methods.best import FLOOR, QUIET, leakage, redundancy, variance_ratios
 from dcign.models.network import Posterior
 
 CODE = 6
@@ -84,12 +84,12 @@ def test_what_many_units_say_softly_adds_up() -> None:
     assert leakage(known(mean), active) < 0.01
     telling = mean.clone()
     telling[..., 3:] += 0.3 * mean[..., :1]
-    expected = 0.5 * math.log1p(3 * 0.09 * (1 / 0.1 + 1 / 1.09))
+    expected = 0.5 * math.log1p(3 * 0.09 * (1 / 0.1 + 1 / (1.09 * QUIET)))
     found = leakage(known(telling), active).item()
     assert found == pytest.approx(expected, rel=0.1)
-    # Hidden in noise they say less, down to what a map of the means alone could read.
+    # Hidden in noise they say less, but no less than beside QUIET of their own variance.
     hidden = leakage(known(telling, 1e6), active).item()
-    assert hidden == pytest.approx(0.5 * math.log1p(3 * 0.09 / 1.09), rel=0.2)
+    assert hidden == pytest.approx(0.5 * math.log1p(3 * 0.09 / (1.09 * QUIET)), rel=0.1)
     stretched = known(7.0 * telling, 49 * 0.1)
     assert leakage(stretched, active).item() == pytest.approx(found, rel=1e-3)
     assert leakage(known(torch.zeros(1, 4, CODE)), active[:1]) == 0

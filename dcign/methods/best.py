@@ -35,6 +35,10 @@ FLOOR = 0.01
 """Variance, as a part of the whole over a step, that a ratio does not see."""
 
 
+QUIET = 0.1
+"""Part of a unit's variance over all images that counts as noise, where its posterior has more."""
+
+
 @dataclass(frozen=True)
 class Method:
     """The options, each of which can be switched off by a zero.
@@ -103,9 +107,9 @@ def leakage(posterior: Posterior, active: Bool[Tensor, "group code"]) -> Float[T
     In a mini-batch of a factor all else is fixed, and the factor's own unit stands for its value.
     Along it each intrinsic unit has a slope, and noise n; the whole range, of variance v, then has
     a signal to noise ratio of v sum s^2 / n, and a Gaussian signal says 0.5 log(1 + that). n is the
-    posterior's variance beside the unit's own over all images, whichever is less: a unit without a
-    message has all the noise there is, and its mean could follow the pose unseen. Mean over the
-    mini-batches of a factor; 0 for one that a step lacks.
+    posterior's variance, or QUIET of the unit's own over all images, about whichever is less: a
+    unit without a message has all the noise there is, and its mean could follow the pose unseen.
+    Mean over the mini-batches of a factor; 0 for one that a step lacks.
     """
     scalars = len(LATENTS)
     mean, own = posterior.mean, active[:, :scalars].to(posterior.mean.dtype)
@@ -115,7 +119,7 @@ def leakage(posterior: Posterior, active: Bool[Tensor, "group code"]) -> Float[T
     slope = torch.einsum("gs,gsc->gc", unit, within[..., scalars:])
     slope = slope / (unit.square().sum(1, keepdim=True) + 1e-6)
     sampled = posterior.log_variance[..., scalars:].exp().mean(1)
-    noise = 1.0 / (1.0 / sampled + 1.0 / variance[scalars:])
+    noise = 1.0 / (1.0 / sampled + 1.0 / (QUIET * variance[scalars:]))
     signal = (own @ variance[:scalars]).detach()[:, None] * slope.square() / noise
     nats = 0.5 * torch.log1p(signal.sum(1))
     return ((nats @ own) / own.sum(0).clamp(min=1.0)).sum()
