@@ -42,17 +42,25 @@ def draw_curves(
         for number, name in enumerate(names):
             if name in curves:
                 line = [_pixel(left, x / x_end, y, y_range) for x, y in sorted(curves[name])]
-                colour = COLOURS[number % len(COLOURS)]
-                draw.line(line, fill=colour, width=2)
+                draw.line(line, fill=COLOURS[number % len(COLOURS)], width=2)
                 for x, y in line:
-                    draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+                    _point(draw, x, y, number)
     left = len(panels) * (WIDTH + 2 * MARGIN)
     for number, name in enumerate(names):
         top = MARGIN + 24 * number
-        colour = COLOURS[number % len(COLOURS)]
-        draw.line((left, top + 9, left + 24, top + 9), fill=colour, width=3)
+        draw.line((left, top + 9, left + 24, top + 9), fill=COLOURS[number % len(COLOURS)], width=3)
+        _point(draw, left + 12, top + 9, number)
         draw.text((left + 32, top), name, fill="black", font=_font(15))
     return sheet
+
+
+def _point(draw: ImageDraw.ImageDraw, x: float, y: float, number: int) -> None:
+    """A curve's point by its number: a disc, or an open square once all colours are taken."""
+    colour, box = COLOURS[number % len(COLOURS)], (x - 3, y - 3, x + 3, y + 3)
+    if number < len(COLOURS):
+        draw.ellipse(box, fill=colour)
+    else:
+        draw.rectangle(box, fill="white", outline=colour, width=2)
 
 
 def _pixel(left: int, x: float, y: float, y_range: tuple[float, float]) -> tuple[float, float]:

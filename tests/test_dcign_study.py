@@ -278,6 +278,15 @@ def test_curves_lie_where_their_points_are() -> None:
     assert rising[-1, 0] < 56 + 10
 
 
+def test_a_tenth_curve_has_points_of_its_own() -> None:
+    """There are nine colours."""
+    curves = {"x" * number: [(0.0, 0.5), (1.0, 0.5)] for number in range(1, 11)}
+    first, tenth = (draw_curves({"one": {k: curves[k]}}, "x", (0, 1)) for k in ("x", "x" * 10))
+    assert np.array_equal(np.asarray(first)[:, :532], np.asarray(tenth)[:, :532])
+    legend = np.asarray(draw_curves({"one": curves}, "x", (0, 1)))[56:, 532:556]
+    assert not np.array_equal(legend[:20], legend[24 * 9 : 24 * 9 + 20])
+
+
 def test_another_studys_folder_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None:
     def study(steps: int) -> Study:
         variants = {"vae": replace(tiny("vae"), steps=steps)}
