@@ -13,8 +13,8 @@ The supervision is the paper's: which factor varies in a mini-batch, never a val
    From some time on they pay for it, in nats that they say to one who knows the person: what many
    of them say softly adds up, and those that move each person in another way, which no linear map
    of people at large can see, pay as well. Hiding a movement in noise is as good as resting.
-4. Copies of one trait that is easily seen, the hair's length, would satisfy all these ratios, and
-   do after some thousand steps. So intrinsic units pay for what others also say: for the squares
+4. Copies of one trait that is easily seen, the hair's length, would satisfy all of this, and do
+   after some thousand steps. So intrinsic units pay for what others also say: for the squares
    of their correlations over people (as VICReg does, Bardes, Ponce and LeCun 2022).
 """
 
