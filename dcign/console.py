@@ -117,6 +117,7 @@ def _write_study(study: "Study") -> list[tuple[str, ...]]:
     from dcign.study import curves
     from facegen.files import write_atomic
     from facegen.pictures import png_bytes
+    from facegen.plot import picture
 
     finished = study.finished()
     figures = [judged for _, judged in finished]
@@ -124,5 +125,6 @@ def _write_study(study: "Study") -> list[tuple[str, ...]]:
     write_atomic(study.folder / "table.md", markdown(rows).encode())
     tree = {"table": rows, "runs": figures}
     write_atomic(study.folder / "table.json", (json.dumps(tree, indent=1) + "\n").encode())
-    write_atomic(study.folder / "curves.png", png_bytes(curves([job for job, _ in finished])))
+    drawn = picture(curves([job for job, _ in finished]))
+    write_atomic(study.folder / "curves.png", png_bytes(drawn))
     return rows

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from PIL import Image
+from matplotlib.figure import Figure
 
 from dcign.board import append, trim
 from dcign.checkpoint import load_run
@@ -24,13 +24,13 @@ from dcign.evaluate import Extras, evaluate
 from dcign.evaluation.seen import check_judges
 from dcign.metrics.correlation import spearman
 from dcign.models.network import Network
-from dcign.plot import draw_curves
 from dcign.settings import Settings, load_settings
 from dcign.train import Record, Training
 from facegen.errors import UserError
 from facegen.files import write_atomic
 from facegen.latents import LATENTS
 from facegen.minibatches import MiniBatches
+from facegen.plot import logarithmic, panels, style, styled
 
 FIGURES, CURVE = "figures.json", "curve.jsonl"
 
@@ -210,18 +210,27 @@ class Study:
         return encode(network, self.dataset, split, groups, each=GLANCE_EACH)
 
 
-def curves(jobs: Sequence[Job]) -> Image.Image:
-    """|Spearman| of each factor's unit against minutes of training, mean over the seeds."""
-    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for unit, latent in enumerate(LATENTS):
-        panel = panels.setdefault(f"|Spearman|, {latent.factor}", {})
-        for name in dict.fromkeys(job.variant for job in jobs):
+@styled()
+def curves(jobs: Sequence[Job]) -> Figure:
+    """1 - |Spearman| of each factor's unit against minutes of training, means of the seeds."""
+    figure, frames = panels(len(LATENTS))
+    names = list(dict.fromkeys(job.variant for job in jobs))
+    for unit, (latent, frame) in enumerate(zip(LATENTS, frames, strict=True)):
+        for number, name in enumerate(names):
             seen = [job.curve() for job in jobs if job.variant == name]
-            panel[name] = [
-                (mean(p.seconds for p in points) / 60, mean(p.spearman[unit] for p in points))
-                for points in zip(*(curve for curve in seen if curve), strict=False)
-            ]
-    return draw_curves(panels, "minutes of training", (0.0, 1.0))
+            steps = list(zip(*(curve for curve in seen if curve), strict=False))
+            frame.plot(
+                [mean(point.seconds for point in points) / 60 for points in steps],
+                [1 - mean(point.spearman[unit] for point in points) for points in steps],
+                **style(number),
+                label=name,
+            )
+        frame.set(xlabel="minutes of training", title=latent.factor)
+        frame.set_xlim(left=0)
+        logarithmic(frame)
+    frames[0].set_ylabel("1 - |Spearman|: less is better")
+    figure.legend(*frames[0].get_legend_handles_labels(), loc="outside right upper")
+    return figure
 
 
 def _folder_name(variant: str, seed: int) -> str:

@@ -1,6 +1,5 @@
 """How cost grows: with triangles, with pixels and with images; measured, and drawn."""
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from matplotlib.figure import Figure
 
 from facegen.benchmark import one_thread
 from facegen.geometry import Camera
-from facegen.preview import FAINT, INK, PAPER, write_text
+from facegen.plot import COLOURS, logarithmic, panels, styled
 from facegen.rivals import Facegen, View
 from facegen.subjects import bumpy_spheres
 
@@ -94,47 +93,28 @@ def as_json(curves: list[Curve]) -> dict[str, Any]:
     return {"threads": 1, "torch": torch.__version__, "curves": [asdict(c) for c in curves]}
 
 
-def draw(curves: list[Curve], side: int = 300) -> Image.Image:
+@styled()
+def draw(curves: list[Curve]) -> Figure:
     """The curves side by side, both axes logarithmic; grey is growth in proportion."""
-    margin = 56
-    page = Image.new("RGB", (len(curves) * (side + margin) + margin // 2, side + 2 * margin), PAPER)
-    pen = ImageDraw.Draw(page)
-    for number, curve in enumerate(curves):
-        _panel(pen, curve, (margin + number * (side + margin), margin), side)
-    return page
+    figure, frames = panels(len(curves))
+    for frame, curve in zip(frames, curves, strict=True):
+        power = 2 if curve.quantity == "pixels a side" else 1
+        last = curve.milliseconds[-1]
+        reach = [last * (value / curve.values[-1]) ** power for value in curve.values]
+        frame.plot(curve.values, reach, color="#bbbbbb", linewidth=1, label="in proportion")
+        frame.plot(curve.values, curve.milliseconds, "o-", color=COLOURS[0], label="a picture")
+        frame.plot(
+            curve.values, curve.with_gradient, "o-", color=COLOURS[1], label="and its gradient"
+        )
+        frame.set(xscale="log", xlabel=curve.quantity, title=curve.fixed)
+        frame.set_xticks(curve.values, [_short(value) for value in curve.values], minor=False)
+        frame.set_xticks([], minor=True)
+        logarithmic(frame, " ms")
+        # What grows in proportion from nothing leaves the frame at its bottom.
+        frame.set_ylim(bottom=0.5 * min(curve.milliseconds))
+    frames[0].legend(loc="upper left")
+    return figure
 
 
-def _panel(pen: ImageDraw.ImageDraw, curve: Curve, corner: tuple[int, int], side: int) -> None:
-    left, top = corner
-    times = (*curve.milliseconds, *curve.with_gradient)
-    low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
-    first, last = math.log10(curve.values[0]), math.log10(curve.values[-1])
-
-    def place(value: float, time: float) -> tuple[float, float]:
-        across = (math.log10(value) - first) / (last - first)
-        up = (math.log10(time) - low) / (high - low)
-        return left + across * side, top + (1 - up) * side
-
-    for power in range(low, high + 1):
-        x, y = place(curve.values[0], 10.0**power)
-        pen.line([(x, y), (x + side, y)], fill="#dddddd")
-        write_text(pen, (left - 6, int(y) - 7), f"{10.0**power:g} ms", 12, fill=FAINT, anchor="ra")
-    for value in curve.values:
-        x, _ = place(value, 10.0**low)
-        pen.line([(x, top + side), (x, top + side - 5)], fill=INK)
-        label = f"{value // 1000}k" if value >= 2000 else str(value)
-        write_text(pen, (int(x), top + side + 6), label, 12, fill=FAINT, anchor="ma")
-    power = 2 if curve.quantity == "pixels a side" else 1
-    reach = [curve.milliseconds[-1] * (v / curve.values[-1]) ** power for v in curve.values]
-    shown = [place(v, t) for v, t in zip(curve.values, reach, strict=True) if t >= 10.0**low]
-    pen.line(shown, fill="#bbbbbb")
-    for series, colour in ((curve.milliseconds, "#1f4e9c"), (curve.with_gradient, "#b5482a")):
-        points = [place(v, t) for v, t in zip(curve.values, series, strict=True)]
-        pen.line(points, fill=colour, width=2)
-        for x, y in points:
-            pen.ellipse([x - 3, y - 3, x + 3, y + 3], fill=colour)
-    write_text(pen, (left, top - 40), curve.quantity, 15, fill=INK)
-    write_text(pen, (left, top - 20), f"{curve.fixed}; grey: in proportion", 12, fill=FAINT)
-    middle = left + side // 2
-    write_text(pen, (middle, top + side + 26), "blue: a picture", 12, fill="#1f4e9c", anchor="ra")
-    write_text(pen, (middle + 8, top + side + 26), "red: and its gradient", 12, fill="#b5482a")
+def _short(value: int) -> str:
+    return f"{value // 1000}k" if value >= 2000 else str(value)

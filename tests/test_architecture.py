@@ -22,6 +22,7 @@ DCIGN_MAY_USE = (
     "facegen.minibatches",
     "facegen.morphable",
     "facegen.pictures",
+    "facegen.plot",
     "facegen.presets",
     "facegen.render",
     "facegen.rerender",

@@ -23,7 +23,6 @@ from dcign.checkpoint import Run, load_run
 from dcign.comparison import at, markdown, measured, table
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, Report, evaluate
-from dcign.plot import draw_curves
 from dcign.study import Study, curves
 from facegen.errors import UserError
 from facegen.latents import LATENTS
@@ -215,7 +214,10 @@ def test_a_narrower_command_keeps_the_rest_of_the_table(
     jobs, figures = zip(*study(gvae=tiny("gvae")).finished(), strict=True)
     assert [job.folder.name for job in jobs] == ["gvae-s0", "vae-s0"]
     assert table(figures)[:2] == [("", "gvae", "vae"), ("told", "which factor varies", "none")]
-    assert curves(jobs).width > 0
+    for unit, frame in enumerate(curves(jobs).axes):
+        assert [line.get_label() for line in frame.lines] == ["gvae", "vae"]
+        seen = [1 - point.spearman[unit] for point in jobs[0].curve()]
+        assert frame.lines[0].get_ydata() == pytest.approx(seen)
 
 
 def test_a_study_finds_out_first_that_it_cannot_be_written(
@@ -264,27 +266,6 @@ def test_strengths_that_are_none_are_one_line(weights: str) -> None:
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "is no factor above 0, as in 0.5,1,2" in line
-
-
-def test_curves_lie_where_their_points_are() -> None:
-    """The last point of a curve that ends at the top right is there, in the curve's colour."""
-    picture = draw_curves({"one": {"a": [(0.0, 0.0), (2.0, 1.0)]}}, "minutes", (0.0, 1.0))
-    colour = (0x00, 0x72, 0xB2)
-    pixels = np.argwhere((np.asarray(picture)[:, : 56 + 425] == colour).all(-1))
-    assert pixels[:, 1].min() < 56 + 5
-    assert pixels[:, 1].max() > 56 + 415
-    rising = pixels[np.argsort(pixels[:, 1])]
-    assert rising[0, 0] > 56 + 310
-    assert rising[-1, 0] < 56 + 10
-
-
-def test_a_tenth_curve_has_points_of_its_own() -> None:
-    """There are nine colours."""
-    curves = {"x" * number: [(0.0, 0.5), (1.0, 0.5)] for number in range(1, 11)}
-    first, tenth = (draw_curves({"one": {k: curves[k]}}, "x", (0, 1)) for k in ("x", "x" * 10))
-    assert np.array_equal(np.asarray(first)[:, :532], np.asarray(tenth)[:, :532])
-    legend = np.asarray(draw_curves({"one": curves}, "x", (0, 1)))[56:, 532:556]
-    assert not np.array_equal(legend[:20], legend[24 * 9 : 24 * 9 + 20])
 
 
 def test_another_studys_folder_is_refused(synthetic_dataset: Path, tmp_path: Path) -> None:

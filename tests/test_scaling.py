@@ -22,17 +22,17 @@ def test_curves_are_measured_and_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         assert min(*curve.milliseconds, *curve.with_gradient) > 0
     found = json.loads(json.dumps(scaling.as_json(curves)))
     assert found["curves"][0]["values"] == [100, 400]
-    picture = np.asarray(scaling.draw(curves, side=120))
-    for colour in ((0x1F, 0x4E, 0x9C), (0xB5, 0x48, 0x2A)):
-        assert (picture == colour).all(axis=-1).sum() > 100
+    frames = scaling.draw(curves).axes
+    assert [frame.get_xlabel() for frame in frames] == [curve.quantity for curve in curves]
+    for frame, curve in zip(frames, curves, strict=True):
+        _, *drawn = (line.get_xydata().T.tolist() for line in frame.lines)
+        for line, times in zip(drawn, (curve.milliseconds, curve.with_gradient), strict=True):
+            assert line == [list(curve.values), list(times)]
 
 
-def test_a_curve_in_proportion_is_drawn_as_the_diagonal_of_its_decade() -> None:
-    values, times = (1, 10), (1.0, 10.0)
-    curve = scaling.Curve("images", "", values, times, times)
-    picture = np.asarray(scaling.draw([curve], side=100))
-    red = (picture == (0xB5, 0x48, 0x2A)).all(axis=-1)
-    # The margin is 56: the line runs from the lower left of the panel to its upper right.
-    assert red[154:158, 54:58].any()
-    assert red[54:58, 154:158].any()
-    assert not red[60:80, 60:80].any()
+@pytest.mark.parametrize(("quantity", "power"), [("images", 1), ("pixels a side", 2)])
+def test_what_is_in_proportion_lies_on_the_grey_line(quantity: str, power: int) -> None:
+    times = (1.0, 10.0**power)
+    (frame,) = scaling.draw([scaling.Curve(quantity, "", (1, 10), times, times)]).axes
+    grey, plain, _ = frame.lines
+    assert np.allclose(grey.get_xydata(), plain.get_xydata())

@@ -16,6 +16,7 @@ from dcign.evaluation.studio import Studio
 from dcign.metrics.total_effect import total_effect
 from facegen.film import Row, draw_strip
 from facegen.latents import LATENTS
+from facegen.plot import picture
 from facegen.scene import Variables
 from facegen.sweep import sweep
 
@@ -142,7 +143,7 @@ def scatter(report: Report, seen: Seen) -> Figure:
         f"Figure 6 of the paper, over {len(some):,} images of unseen people, every factor varying. "
         "Red: the median in training, which is what a value is turned into when asked for. A "
         "unit's sign and scale are its own affair.",
-        draw_panels(panels),
+        picture(draw_panels(panels)),
     )
 
 
@@ -169,7 +170,7 @@ def cosines(report: Report) -> Figure:
         "How steady the intrinsic code stays",
         "Cosine of the intrinsic code with that of the picture of the same mini-batch whose value "
         "is nearest to 0; 1 would be a code that knows nothing of the factor.",
-        draw_panels(panels),
+        picture(draw_panels(panels)),
     )
 
 

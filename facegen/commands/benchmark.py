@@ -48,13 +48,14 @@ def scaling(out: Path) -> None:
     """Measure how cost grows with triangles, pixels and images, and draw it."""
     from facegen.files import check_target, write_atomic
     from facegen.pictures import png_bytes
+    from facegen.plot import picture
     from facegen.scaling import as_json, draw, measure
 
     check_target(out, ".png")
     figures = out.with_suffix(".json")
     check_target(figures)
     curves = measure()
-    write_atomic(out, png_bytes(draw(curves)))
+    write_atomic(out, png_bytes(picture(draw(curves))))
     write_atomic(figures, (json.dumps(as_json(curves), indent=1) + "\n").encode())
     click.echo(f"{out}, {figures}: written")
 
