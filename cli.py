@@ -72,6 +72,11 @@ class Commands(click.Group):
             sys.exit(INTERRUPTED)
         except (UserError, click.ClickException) as error:
             say(f"error: {error}")
+        except RuntimeError as error:
+            # torch's, which may not be loaded.
+            if type(error).__name__ != "OutOfMemoryError":
+                raise
+            say("error: the GPU's memory is full; stop what else uses it, or take --device cpu")
         except OSError as error:
             path = f"{error.filename}: " if error.filename else ""
             remedy = REMEDIES.get(error.errno or 0, "")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dcign.config import TrainConfig
 from dcign.models.network import Network
-from dcign.settings import CONFIG, Settings, load_settings
+from dcign.settings import CONFIG, Precision, Settings, load_settings
 from facegen.errors import UserError
 from facegen.files import write_atomic
 
@@ -50,7 +50,8 @@ class Run:
 
     network: in evaluation mode, frozen; on the CPU, as load_run gives it. step: updates that made
         it.
-    data_path, data_fingerprint: the data set it was trained on. continued_from: see Settings.
+    data_path, data_fingerprint: the data set it was trained on. precision, continued_from: see
+        Settings.
     """
 
     network: Network
@@ -59,6 +60,7 @@ class Run:
     path: Path
     data_path: str
     data_fingerprint: str
+    precision: Precision | None
     continued_from: tuple[int, ...] = ()
 
 
@@ -88,6 +90,7 @@ def load_run(path: str | Path) -> Run:
         path=folder,
         data_path=settings.data_path,
         data_fingerprint=kept.data_fingerprint,
+        precision=kept.precision,
         continued_from=kept.continued_from,
     )
 

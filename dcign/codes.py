@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dcign.images import network_input
 from dcign.metrics.information import assign_units
@@ -16,7 +17,10 @@ from facegen.latents import FACTORS, LATENTS
 from facegen.minibatches import MiniBatches
 
 GROUPS_AT_ONCE = 10
-"""Mini-batches that pass through the network together."""
+"""Mini-batches that are read together."""
+
+ROWS_AT_ONCE = 100
+"""Images or codes that pass through the network together: those of `paper` fill 0.8 GB."""
 
 SAMPLE_GROUPS, SAMPLE_EACH = 2400, 5
 """Mini-batches of the training split that stand for all of it, and images taken of each.
@@ -155,11 +159,7 @@ def draw(
 
 def decode(network: Network, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """The logits (image, height, width) of the pictures of codes (image, code)."""
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        logits: NDArray[np.float32] = (
-            network.decode(torch.from_numpy(codes).to(device)).cpu().numpy()
-        )
+    (logits,) = _passed(codes, lambda some: [network.decode(some)], network)
     return logits
 
 
@@ -167,10 +167,21 @@ def posterior(
     network: Network, images: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and standard deviation (image, code) of images (image, size, size) in 0..1."""
+    mean, log_variance = _passed(images, network.encode, network)
+    return mean, np.exp(0.5 * log_variance)
+
+
+def _passed(
+    rows: NDArray[np.float32], layers: Callable[[Tensor], Iterable[Tensor]], network: Network
+) -> list[NDArray[np.float32]]:
+    """What layers make of rows, ROWS_AT_ONCE at a time, on the network's device."""
     device = next(network.parameters()).device
     with torch.inference_mode():
-        mean, log_variance = network.encode(torch.from_numpy(images).to(device))
-        return mean.cpu().numpy(), torch.exp(0.5 * log_variance).cpu().numpy()
+        parts = [
+            [found.cpu() for found in layers(some.to(device))]
+            for some in torch.split(torch.from_numpy(rows), ROWS_AT_ONCE)
+        ]
+    return [torch.cat(part).numpy() for part in zip(*parts, strict=True)]
 
 
 def _chunks(

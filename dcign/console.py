@@ -26,7 +26,7 @@ DEVICE = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="What trains; auto takes a GPU where there is one.",
+    help="What the network runs on; auto takes a GPU where there is one.",
 )
 
 
@@ -49,17 +49,17 @@ def check_folder(path: Path) -> None:
     make_folder(next(place for place in (path, *path.parents) if os.path.lexists(place)))
 
 
-def find(name: Path | None) -> "Run | None":
-    """Load a run by its name or path, else the newest, on the fastest device; None without one."""
+def find(name: Path | None, device: str) -> "Run | None":
+    """Load a run by its name or path, else the newest, onto a device; None without one."""
     from dcign.checkpoint import load_run
+    from dcign.device import choose_device
     from dcign.show import find_run
-    from dcign.train import choose_device
 
     folder = find_run(str(name) if name else None, RUNS)
     if folder is None:
         return None
     run = load_run(folder)
-    run.network.to(choose_device("auto"))
+    run.network.to(choose_device(device))
     return run
 
 
@@ -77,14 +77,15 @@ def run_study(
     device: str,
 ) -> None:
     """Train and judge all of a study's jobs that are not done; print and write what came out."""
+    from dcign.device import choose_device
     from dcign.sources import open_data
     from dcign.study import Study
-    from dcign.train import choose_device
     from facegen.presets import default_folder
 
     size = next(iter(variants.values())).network.image_size
-    dataset = open_data(data or default_folder(), size)
-    study = Study(variants, seeds, dataset, out, choose_device(device))
+    place = choose_device(device)
+    dataset = open_data(data or default_folder(), size, place.type)
+    study = Study(variants, seeds, dataset, out, place)
     study.check()
     check_folder(out)
     for number, job in enumerate(study.jobs, start=1):

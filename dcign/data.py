@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dcign.config import TrainConfig
-from dcign.images import network_input, reduced_images
+from dcign.images import network_input, reduced, reduced_images
 from facegen.errors import UserError
 from facegen.latents import FACTORS, LATENTS
 from facegen.minibatches import MiniBatches
@@ -108,23 +108,34 @@ class Batches:
 
     def load_resident(self) -> None:
         """Copy the training images to the GPU, if there is one and they are there and fit."""
-        if self.device.type != "cuda" or self.dataset.slow:
+        if self.device.type != "cuda" or self.dataset.slow or self._resident is not None:
             return
-        count, size = self.dataset.group_count("train"), self.dataset.size
+        count = self.dataset.group_count("train")
+        size = min(self.dataset.size, self.config.network.image_size)
         shape = (count, self.dataset.group_size, size, size)
-        if (
-            np.prod(shape, dtype=np.int64)
-            > RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]
-        ):
+        # What PyTorch has taken and does not use counts as free, too.
+        kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        free = torch.cuda.mem_get_info(self.device)[0] + kept
+        if np.prod(shape, dtype=np.int64) > RESIDENT_SHARE * free:
             return
         images = torch.empty(shape, dtype=torch.uint8, device=self.device)
         truth = torch.empty((*shape[:2], len(LATENTS)), device=self.device)
         for groups in np.array_split(np.arange(count), max(1, count // 100)):
             read = self.dataset.read("train", groups)
             rows = slice(int(groups[0]), int(groups[-1]) + 1)
-            images[rows] = torch.from_numpy(read.images)
+            images[rows] = reduced(torch.from_numpy(read.images).to(self.device), size)
             truth[rows] = torch.from_numpy(self._scaled(read.labels))
         self._resident = Resident(images, truth)
+
+    def read_ahead(self, steps: range) -> None:
+        """Have these steps' images in memory, where they are kept once read or rendered."""
+        if self._resident is not None:
+            return
+        images = reduced_images(self.dataset, self.config.network.image_size)
+        if images.keeps:
+            for step in steps:
+                draw = self.draw(step)
+                images.read(draw.group_id, draw.sample)
 
     def batches(self, steps: range) -> Generator[Batch, None, None]:
         """The batches of these steps in order, read ahead by a thread unless they live on a GPU."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from torch import Tensor
 from facegen.minibatches import MiniBatches
 
 MEMORY_SHARE = 0.25
-"""The part of the memory at hand that reduced images may take."""
+"""The part of the memory that reduced images may take."""
+
+log = logging.getLogger(__name__)
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUP = Path("/proc/self/cgroup")
@@ -90,8 +93,17 @@ class Reduced:
         self.size = size
         shape = (dataset.group_count("train"), dataset.group_size, size, size)
         costly = size < dataset.size or dataset.slow
-        keep = costly and np.prod(shape, dtype=np.int64) <= MEMORY_SHARE * memory()
-        self._kept = np.empty(shape, np.uint8) if keep else None
+        size_of_all = int(np.prod(shape, dtype=np.int64))
+        self.keeps = costly and size_of_all <= MEMORY_SHARE * memory()
+        if costly and not self.keeps:
+            log.warning(
+                "%s: all images take %.1f GB, and a quarter of the memory is %.1f: they are %s",
+                dataset.path,
+                size_of_all / 1e9,
+                MEMORY_SHARE * memory() / 1e9,
+                "rendered anew every time" if dataset.slow else "read anew every time",
+            )
+        self._kept = np.empty(shape, np.uint8) if self.keeps else None
         self._labels = np.empty((*shape[:2], len(dataset.labels)), np.float32)
         self._known = np.zeros(shape[:2], bool)
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from dcign.config import TrainConfig
 from facegen.errors import UserError, one_line
@@ -11,12 +11,16 @@ from facegen.files import write_atomic
 
 CONFIG = "config.json"
 
+Precision = Literal["float32", "bfloat16"]
+
 
 @dataclass(frozen=True)
 class Settings:
     """What a run is made from; config.json.
 
     data_path: the data set's folder, data_fingerprint: its content's (facegen.shards.Dataset).
+    precision: what the network runs in; the machine that begins a training chooses it, and those
+        that go on with it keep to it. None: not known yet, or of a version that did not say.
     continued_from: the numbers of steps that it was trained with before config.steps, the oldest
         first. The learning rate's decay and the divergence's weight went by them.
     """
@@ -24,6 +28,7 @@ class Settings:
     config: TrainConfig
     data_path: str
     data_fingerprint: str
+    precision: Precision | None = None
     continued_from: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -31,6 +36,7 @@ class Settings:
             "config": self.config.to_json(),
             "data_path": self.data_path,
             "data_fingerprint": self.data_fingerprint,
+            "precision": self.precision,
             "continued_from": list(self.continued_from),
         }
 
@@ -39,13 +45,18 @@ class Settings:
         """The inverse of to_json; raises KeyError, TypeError or UserError on anything else."""
         config = TrainConfig.from_json(tree["config"])
         before = tuple(int(steps) for steps in tree.get("continued_from", ()))
-        return cls(config, str(tree["data_path"]), str(tree["data_fingerprint"]), before)
+        precision = tree.get("precision")
+        if precision not in (None, *get_args(Precision)):
+            raise ValueError(f"precision {precision!r}")
+        data = str(tree["data_path"]), str(tree["data_fingerprint"])
+        return cls(config, *data, precision, before)
 
     def continuing(self, before: "Settings") -> "Settings":
         """These, for training on from weights that `before` made."""
         steps = before.config.steps
         changed = (steps,) if steps != self.config.steps else ()
-        return replace(self, continued_from=before.continued_from + changed)
+        precision = before.precision or self.precision
+        return replace(self, precision=precision, continued_from=before.continued_from + changed)
 
     def same_run(self, other: "Settings") -> bool:
         """Whether both make the same weights, apart from how long they train."""

@@ -160,6 +160,8 @@ class Study:
     def train(self, job: Job, work: Training) -> Generator[Record, None, None]:
         """Train it, with a glance at it POINTS times; its curve is kept beside it."""
         job.folder.mkdir(parents=True, exist_ok=True)
+        # What the first training waits for, all others would find in memory.
+        work.read_ahead()
         counted, spent, begun = 0, 0.0, False
         first, started = work.step, time.monotonic()
         for record in work:
@@ -199,6 +201,7 @@ class Study:
             "supervision": job.config.method.supervision,
             "seed": job.config.seed,
             "step": run.step,
+            "precision": run.precision,
             "seconds": seen[-1].seconds * run.step / seen[-1].step if seen else None,
             "evaluation": report.to_json(),
         }
@@ -234,4 +237,4 @@ def curves(jobs: Sequence[Job]) -> Figure:
 
 
 def _folder_name(variant: str, seed: int) -> str:
-    return re.sub(r"\W+", "-", variant) + f"-s{seed}"
+    return re.sub(r"\W+", "-", variant.replace("+", "")) + f"-s{seed}"

@@ -2,7 +2,8 @@
 
 A run is a function of its configuration, its data set and the numbers of steps that it was trained
 with before (Settings.continued_from): initial weights, draws and noise come from streams keyed by
-(seed, step), so on a CPU a resumed run equals one that was never stopped. One that is continued
+(seed, step), so on a CPU a resumed run equals one that was never stopped, but for images rendered
+on the way: of those some pixel in 100,000 is a gray level off (facegen.live). One that is continued
 with more steps is not what as many from the start would make: its rates have fallen once already.
 """
 
@@ -21,6 +22,7 @@ from dcign.checkpoint import Checkpoint, save_checkpoint
 from dcign.clamp import active_units
 from dcign.config import TrainConfig
 from dcign.data import Batch, Batches, noise
+from dcign.device import fastest
 from dcign.losses import likelihood_loss
 from dcign.methods import Given
 from dcign.models.network import Network
@@ -61,29 +63,13 @@ class Record:
     learning_rate: float
 
 
-def choose_device(name: str) -> torch.device:
-    """The device called auto, cpu or cuda; raises UserError when there is no such one."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: PyTorch finds no usable GPU; take --device cpu")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def fast_half(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 faster than float32; a CPU without says no."""
-    if device.type == "cuda":
-        return True
-    # Older releases of PyTorch do not say.
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return known.get("avx512_bf16", False) or known.get("amx_bf16", False)
-
-
 class Training:
     """Trains a network in a run's folder, from where it stopped last: iterates over Records.
 
     Has a length, the steps still to do. A checkpoint is written every SAVE_SECONDS and at the end.
     SIGINT, SIGTERM, SIGUSR1 or SIGHUP, unless nohup keeps that off, end the iteration behind the
-    present step, saved; `stop.signal` says which it was. Where that is fast, the network runs in
-    bfloat16; the losses in float32.
+    present step, saved; `stop.signal` says which it was. The network runs in settings.precision, of
+    a new run what is fastest; the layers beside the code and the losses in float32.
 
     network, optimisers: their present state. step: updates done.
     """
@@ -97,7 +83,9 @@ class Training:
         self.folder = folder
         self.device = device
         self.stop = Stop()
-        self.settings = Settings(config, str(dataset.path), dataset.fingerprint)
+        self.settings = Settings(
+            config, str(dataset.path), dataset.fingerprint, precision=fastest(device)
+        )
         self._batches = Batches(dataset, config, device)
         found = find_checkpoint(folder, self.settings)
         with torch.random.fork_rng(devices=[]):
@@ -115,6 +103,11 @@ class Training:
 
     def __len__(self) -> int:
         return max(0, self.config.steps - self.step)
+
+    def read_ahead(self) -> None:
+        """Have the images of all steps to come in memory, where that keeps them."""
+        self._batches.load_resident()
+        self._batches.read_ahead(range(self.step, self.config.steps))
 
     def __iter__(self) -> Generator[Record, None, None]:
         """Train; raises UserError when the loss, a gradient or a weight is no longer finite.
@@ -176,7 +169,8 @@ class Training:
         config, images = self.config, batch.images
         factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device)
         active = active_units(factor_id, config.network.code_size)
-        half = torch.autocast(self.device.type, torch.bfloat16, enabled=fast_half(self.device))
+        in_half = self.settings.precision == "bfloat16"
+        half = torch.autocast(self.device.type, torch.bfloat16, enabled=in_half)
         with half:
             posterior = self.network.encode(images)
         random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)

@@ -34,14 +34,17 @@ def peers(
     base = PRESETS["best"]
     variants = {}
     for (name, options), weight, optimiser in itertools.product(chosen, kl_weights, optimisers):
-        with_options = "".join(f", {option} {value:g}" for option, value in options.items())
-        strength = "" if weight == 1 else f", KL x {weight:g}"
+        with_options = "".join(f", {option} {value:.12g}" for option, value in options.items())
+        strength = "" if weight == 1 else f", KL x {weight:.12g}"
         by = "" if optimiser == base.optimiser else f", {optimiser}"
         try:
             method = methods.make(name, **options)
         except ValueError as problem:
             raise UserError(f"{problem}") from None
-        variants[name + with_options + strength + by] = replace(
+        title = name + with_options + strength + by
+        if title in variants:
+            raise UserError(f"{title}: named twice, but for digits that make no difference")
+        variants[title] = replace(
             base,
             preset=name,
             method=method,

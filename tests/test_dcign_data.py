@@ -138,11 +138,20 @@ def test_reduced_images_are_read_once(blobs: Dataset, monkeypatch: pytest.Monkey
         kept.read(group_id + 1, sample)
 
 
+def test_what_is_read_ahead_is_in_memory(blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = replace(TINY.network, image_size=8)
+    batches = Batches(blobs, replace(TINY, network=network), torch.device("cpu"))
+    batches.read_ahead(range(3))
+    monkeypatch.setattr(blobs, "read", None)
+    assert [len(batches.read(step).images) for step in range(3)] == [TINY.groups] * 3
+
+
 def test_no_more_memory_than_a_share_is_taken(
-    blobs: Dataset, monkeypatch: pytest.MonkeyPatch
+    blobs: Dataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(images, "MEMORY_SHARE", 0.0)
     kept = Reduced(blobs, 8)
+    assert "they are read anew every time" in caplog.messages[-1]
     first = kept.read(np.array([1]), np.array([[2, 3]]))[0]
     monkeypatch.setattr(images, "MEMORY_SHARE", 1.0)
     np.testing.assert_array_equal(

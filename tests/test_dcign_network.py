@@ -123,3 +123,25 @@ def test_pictures_do_not_see_their_neighbours(paper):
     with torch.no_grad():
         alone, together = paper.encode(image[:1]), paper.encode(image)
     torch.testing.assert_close(alone.mean, together.mean[:1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["small", "best"])
+def test_layers_beside_the_code_are_exact_in_a_network_of_bfloat16(preset: str) -> None:
+    """The moments have digits that bfloat16 has not, and such digits of a code count."""
+    torch.manual_seed(0)
+    network = Network(PRESETS[preset].network)
+    images = torch.rand(2, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        posterior = network.encode(images)
+        pictures = network.decode(torch.stack([torch.zeros(network.config.code_size)] * 2))
+        first = next(m for m in network.decoder.modules() if isinstance(m, torch.nn.Linear))
+        code = torch.full((1, network.config.code_size), 1.0)
+        seen = []
+        first.register_forward_hook(lambda layer, given, out: seen.append(out))
+        for value in (1.0, 1.001):
+            network.decode(value * code)
+    for moment in posterior:
+        assert moment.dtype == torch.float32
+    assert not torch.equal(posterior.mean, posterior.mean.bfloat16().float())
+    assert pictures.dtype == torch.float32
+    assert not torch.equal(*seen)

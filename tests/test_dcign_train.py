@@ -20,6 +20,7 @@ from dcign.calibration import dataset_of
 from dcign.checkpoint import load_run, sealed
 from dcign.methods import dcign, released
 from dcign.optimisers import Optimiser
+from dcign.settings import load_settings
 from dcign.sources import open_data
 from dcign.stopping import STOPPING
 from dcign.train import Training
@@ -60,9 +61,9 @@ def test_bfloat16_learns_as_float32_does(
 ) -> None:
     """Whichever of them this CPU is fast at; they differ by rounding, and are not the same."""
     losses = []
-    for half in (False, True):
-        monkeypatch.setattr(train_module, "fast_half", lambda device, half=half: half)
-        records = train(tmp_path / f"{half}", synthetic_dataset, optimiser=optimiser)
+    for precision in ("float32", "bfloat16"):
+        monkeypatch.setattr(train_module, "fastest", lambda device, p=precision: p)
+        records = train(tmp_path / precision, synthetic_dataset, optimiser=optimiser)
         losses.append([record.reconstruction for record in records])
     single, half_sized = losses
     assert single != half_sized
@@ -111,6 +112,21 @@ def test_a_resumed_run_equals_one_never_stopped(
     assert stats[0] == stats[1]
 
 
+@pytest.mark.parametrize("begun", ["float32", "bfloat16"])
+def test_a_run_keeps_the_precision_that_it_began_with(
+    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    """Whatever is fastest where it goes on."""
+    monkeypatch.setattr(train_module, "fastest", lambda device: begun)
+    whole = train(tmp_path / "whole", synthetic_dataset)
+    first = train(tmp_path / "run", synthetic_dataset, 5)
+    other = "bfloat16" if begun == "float32" else "float32"
+    monkeypatch.setattr(train_module, "fastest", lambda device: other)
+    assert first + train(tmp_path / "run", synthetic_dataset) == whole
+    assert load_run(tmp_path / "run").precision == begun
+    assert load_settings(tmp_path / "run").precision == begun
+
+
 def test_a_finished_run_ends_at_once_and_more_steps_go_on(
     synthetic_dataset: Path, tmp_path: Path
 ) -> None:
@@ -137,7 +153,7 @@ def test_a_continued_run_says_so(synthetic_dataset: Path, tmp_path: Path) -> Non
     assert not same(state(training(run, synthetic_dataset, steps=8)), state(whole))
 
 
-def test_a_run_from_before_continuations_were_kept_goes_on(
+def test_a_run_from_before_continuations_and_precisions_were_kept_goes_on(
     synthetic_dataset: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -145,9 +161,10 @@ def test_a_run_from_before_continuations_were_kept_goes_on(
     for path in (run / "config.json", *run.glob("step-*.json")):
         tree = json.loads(path.read_text())
         sealed_by = tree.pop("sha256", None)
-        del (tree if sealed_by is None else tree["settings"])["continued_from"]
+        settings = tree if sealed_by is None else tree["settings"]
+        del settings["continued_from"], settings["precision"]
         path.write_text(json.dumps(tree) if sealed_by is None else sealed(tree))
-    assert load_run(run).continued_from == ()
+    assert (load_run(run).continued_from, load_run(run).precision) == ((), None)
     train(run, synthetic_dataset, steps=5)
     assert load_run(run).continued_from == (3,)
 

@@ -1,6 +1,7 @@
 """What studies compare: peers on other terms, ladders of single changes."""
 
 import itertools
+import math
 from dataclasses import replace
 from typing import get_args
 
@@ -10,6 +11,7 @@ from trainings import TINY
 from dcign import methods, variants
 from dcign.commands.compare import DEFAULT, OPTIMISERS
 from dcign.optimisers import Optimiser
+from dcign.study import _folder_name
 from facegen.errors import UserError
 
 
@@ -44,13 +46,28 @@ def test_a_peer_with_options_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"),
-    [({"beta": 4.0}, "dcign has no option beta; there are rule, place, invariance"),
-     ({"invariance": -1.0}, "invariance must be 0 or more")],
+    ("name", "options", "problem"),
+    [("dcign", {"beta": 4.0}, "dcign has no option beta; there are rule, place, invariance"),
+     ("dcign", {"invariance": -1.0}, "dcign: invariance must be 0 or more, not -1.0"),
+     ("dcign", {"rule": 2.0}, "rule one of"),
+     ("beta-vae", {"beta": -4.0}, "beta-vae: beta must be 0 or more, not -4.0"),
+     ("best", {"leakage": math.inf}, "best: leakage must be 0 or more, not inf"),
+     ("best", {"swap": 0.5}, "best: swap must be a whole number, not 0.5")],
 )  # fmt: skip
-def test_options_that_a_method_has_not_are_told(options: dict[str, float], problem: str) -> None:
+def test_options_that_a_method_has_not_are_told(
+    name: str, options: dict[str, float], problem: str
+) -> None:
     with pytest.raises(UserError, match=problem):
-        variants.peers([("dcign", options)], 7)
+        variants.peers([(name, options)], 7)
+
+
+def test_no_two_variants_share_a_name_or_a_folder() -> None:
+    values = [1e-6, 1e6, 1.2345678, 1.2345679]
+    chosen = [("dcign", {"invariance": value}) for value in values]
+    peers = variants.peers(chosen, 7)
+    assert len({_folder_name(name, 0) for name in peers}) == len(values)
+    with pytest.raises(UserError, match="named twice"):
+        variants.peers([("dcign", {"invariance": 0.1}), ("dcign", {"invariance": 0.1 + 1e-16})], 7)
 
 
 @pytest.mark.parametrize("towards", ["released", "best"])

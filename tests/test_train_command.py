@@ -8,14 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from click.testing import CliRunner
 from fakes import make_dataset
 
 import cli
+import dcign.device
 import dcign.sources
+import dcign.train
 from dcign.checkpoint import load_run
+from dcign.data import Batch
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,6 +94,59 @@ def test_the_command_trains_says_what_and_goes_on(
         assert "preset best, since training runs on the CPU" in result.output
         assert '"learning_rate"' in result.output
         assert text in result.output
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "preset"),
+    [("cuda", 64, "best"), ("cuda", 150, "paper"), ("cpu", 150, "best")],
+)
+def test_the_preset_suits_the_device_and_the_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, size: int, preset: str
+) -> None:
+    """None that the data set at hand cannot train: a GPU alone does not make images larger."""
+    monkeypatch.chdir(tmp_path)
+    make_dataset(tmp_path / "faces", size=size, groups=(8, 4))
+    on_cpu = dcign.train.Training
+    monkeypatch.setattr(dcign.device, "choose_device", lambda _: SimpleNamespace(type=place))
+    monkeypatch.setattr(
+        dcign.train, "Training", lambda *rest: on_cpu(*rest[:-1], torch.device("cpu"))
+    )
+    result = CliRunner().invoke(cli.cli, ["train", "--data", "faces", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(f"preset {preset}, since ")
+    assert f"runs/{preset}: from step 0" in result.output
+
+
+def test_a_signal_in_the_last_step_stops_nothing(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    update = dcign.train.Training._update
+
+    def stopped(work: dcign.train.Training, batch: Batch) -> dcign.train.Record:
+        work.stop.signal = signal.SIGTERM
+        return update(work, batch)
+
+    monkeypatch.setattr(dcign.train.Training, "_update", stopped)
+    options = ["train", "--data", str(faces), "--device", "cpu", "--steps"]
+    last = CliRunner().invoke(cli.cli, [*options, "1"])
+    assert last.exit_code == 0, last.output
+    assert "runs/best: finished in" in last.output
+    assert CliRunner().invoke(cli.cli, [*options, "3"]).exit_code == 128 + signal.SIGTERM
+
+
+def test_a_full_gpu_is_one_line(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee ...")
+
+    monkeypatch.setattr(dcign.train.Training, "_update", full)
+    result = CliRunner().invoke(cli.cli, ["train", "--data", str(faces), "--device", "cpu"])
+    assert result.exit_code == 2
+    assert "error: the GPU's memory is full" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("in_the_way", ["runs", "runs/mine"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dcign.console import RUNS, find, track
+from dcign.console import DEVICE, RUNS, find, track
 from facegen.console import FACE_MODEL, PATH, print_table, say
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--perceptual", is_flag=True, help="Also a distance learned from the data: minutes.")
 @click.option("--quick", is_flag=True, help="10,000 test images, no MIG, DCI and the like.")
 @FACE_MODEL
+@DEVICE
 def command(
     run: Path,
     target: Path | None,
@@ -47,6 +48,7 @@ def command(
     perceptual: bool,
     quick: bool,
     face_model: Path | None,
+    device: str,
 ) -> None:
     """Judge RUN, a folder in runs/ or elsewhere, on people it has never seen."""
     from dcign.calibration import dataset_of
@@ -58,9 +60,9 @@ def command(
     from dcign.perceptual import perceptual as learned
     from dcign.sources import open_data
 
-    found = _named(run)
-    top = _rival("--ceiling", ceiling, "supervised")
-    plain = _rival("--baseline", baseline, "vae")
+    found = _named(run, device)
+    top = _rival("--ceiling", ceiling, "supervised", device)
+    plain = _rival("--baseline", baseline, "vae", device)
     size = found.network.config.image_size
     dataset = open_data(data, size) if data else dataset_of(found)
     for path, ending in ((target, ".json"), (html, ".html")):
@@ -125,19 +127,19 @@ def _check_not_part(path: Path) -> None:
         raise UserError(f"{path}: part of a run or a data set; choose another name")
 
 
-def _named(path: Path) -> "Run":
-    run = find(path)
+def _named(path: Path, device: str) -> "Run":
+    run = find(path, device)
     assert run, "a run that is named is loaded, or complained about"
     return run
 
 
-def _rival(option: str, path: Path | None, method: str) -> "Run | None":
+def _rival(option: str, path: Path | None, method: str, device: str) -> "Run | None":
     """The run named by an option; raises UserError unless it was told as much as that method is."""
     from dcign.methods import make
 
     if path is None:
         return None
-    run = _named(path)
+    run = _named(path, device)
     was, told = run.config.method.supervision, make(method).supervision
     if was != told:
         raise UserError(

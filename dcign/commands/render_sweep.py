@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dcign.console import RUNS, check_folder, find, track
+from dcign.console import DEVICE, RUNS, check_folder, find, track
 from facegen.console import FACE_MODEL, PATH, SEED, say
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
@@ -24,6 +24,7 @@ from facegen.latents import ALL_FACTORS, FACTORS
 @click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
 @click.option("--seed", type=SEED, help="Another person.  [default: 0]")
 @FACE_MODEL
+@DEVICE
 def command(
     latent: str,
     name: Path | None,
@@ -32,6 +33,7 @@ def command(
     out: Path,
     seed: int | None,
     face_model: Path | None,
+    device: str,
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
     from dcign.show import show_picture, show_run, show_truth
@@ -47,7 +49,7 @@ def command(
         )
     if image and (seed is not None or face_model):
         raise UserError("--image is the face to start from; leave --seed and --face-model out")
-    run = find(name) if latent in FACTORS else None
+    run = find(name, device) if latent in FACTORS else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     check_folder(out)

@@ -35,7 +35,7 @@ memory."""
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
-    help="Method and sizes.  [default: paper on a GPU, best on a CPU]",
+    help="Method and sizes.  [default: paper on a GPU, if images are as large; else best]",
 )
 @click.option(
     "--run", "name", type=RunName(), help="Folder in runs/.  [default: the preset's name]"
@@ -57,18 +57,21 @@ def command(
     from facegen.shards import Dataset
 
     source = data or default_folder()
-    if str(source) != LIVE:
-        # What is missing shows before torch has been loaded.
-        Dataset(source)
+    # What is missing shows before torch has been loaded.
+    stored = None if str(source) == LIVE else Dataset(source)
 
     from dcign.config import PRESETS as CONFIGS
+    from dcign.device import choose_device
     from dcign.sources import open_data
-    from dcign.train import Training, choose_device
+    from dcign.train import Training
 
     place = choose_device(device)
-    chosen = preset or ("paper" if place.type == "cuda" else "best")
+    large = stored is None or stored.size >= CONFIGS["paper"].network.image_size
+    chosen = preset or ("paper" if place.type == "cuda" and large else "best")
     if preset is None:
-        why = "there is a GPU" if place.type == "cuda" else "training runs on the CPU"
+        why = "there is a GPU" if chosen == "paper" else "training runs on the CPU"
+        if place.type == "cuda" and not large:
+            why = "the images are smaller than those of preset paper"
         click.echo(f"preset {chosen}, since {why}; --preset takes another")
     given: dict[str, Any] = {k: value for k, value in overrides.items() if value is not None}
     config = dataclasses.replace(CONFIGS[chosen], **given)
@@ -76,7 +79,8 @@ def command(
     check_folder(folder)
     dataset = open_data(source, config.network.image_size, place.type)
     work = Training(config, dataset, folder, place)
-    click.echo(f"{work.folder}: from step {work.step:,} to {config.steps:,} on {place.type}")
+    where = f"on {place.type} in {work.settings.precision}"
+    click.echo(f"{work.folder}: from step {work.step:,} to {config.steps:,} {where}")
     images = f"{dataset.group_count('train'):,} mini-batches of {dataset.group_size} images"
     click.echo(f"data: {dataset.path}, {images}, {dataset.size}x{dataset.size}")
     click.echo(f"configuration: {json.dumps(config.to_json())}")
@@ -102,7 +106,7 @@ def _train(work: "Training") -> None:
                 seconds = round((left - done) * (time.monotonic() - timed) / done)
                 note = f"it will take at most about {datetime.timedelta(seconds=seconds)}"
                 progress.console.print(note, markup=False)
-    if work.stop.signal is not None:
+    if work.stop.signal is not None and len(work):
         say(f"stopped; step {work.step:,} is saved, the same command goes on")
         sys.exit(128 + work.stop.signal)
     click.echo(f"{work.folder}: finished in {time.monotonic() - start:.0f} s")

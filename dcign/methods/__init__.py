@@ -5,6 +5,7 @@ a step's images. All share one network and one loop: they differ in nothing else
 """
 
 import importlib
+import math
 import pkgutil
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -69,11 +70,18 @@ def make(name: str, **options: Any) -> Method:
     if name not in names():
         raise ValueError(f"no method {name}; there are {', '.join(names())}")
     kind = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").Method
-    known = [field.name for field in fields(kind)]
-    for option in options:
-        if option not in known:
-            there = f"there are {', '.join(known)}" if known else "it has none"
+    usual = {field.name: field.default for field in fields(kind)}
+    for option, value in options.items():
+        if option not in usual:
+            there = f"there are {', '.join(usual)}" if usual else "it has none"
             raise ValueError(f"{name} has no option {option}; {there}")
+        own = usual[option]
+        if isinstance(own, (int, float)):
+            if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+                raise ValueError(f"{name}: {option} must be 0 or more, not {value!r}")
+            options[option] = type(own)(value)
+            if options[option] != value:
+                raise ValueError(f"{name}: {option} must be a whole number, not {value!r}")
     method: Method = kind(**options)
     return method
 

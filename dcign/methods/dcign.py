@@ -26,8 +26,6 @@ class Method:
         """Raise ValueError for what no clamp can be."""
         if self.rule not in get_args(Rule) or self.place not in get_args(Place):
             raise ValueError(f"rule one of {get_args(Rule)}, place one of {get_args(Place)}")
-        if not self.invariance >= 0:
-            raise ValueError("invariance must be 0 or more")
 
     def __call__(self, given: Given) -> Priced:
         code = clamped_code(

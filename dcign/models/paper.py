@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dcign.models.parts import NetworkConfig, Posterior, UpsampledConv2d
+from dcign.models.parts import NetworkConfig, Posterior, UpsampledConv2d, exact
 
 FLOOR = 1e-6
 """What the threshold gives for x <= 0; x otherwise."""
@@ -41,8 +41,7 @@ class Encoder(nn.Module):
         x = image
         for convolution in self.convolutions:
             x = _threshold(functional.max_pool2d(convolution(x), 2))
-        x = x.flatten(1)
-        return Posterior(self.mean(x).float(), self.log_variance(x).float())
+        return Posterior(*exact(x.flatten(1), self.mean, self.log_variance))
 
 
 class Decoder(nn.Module):
@@ -63,7 +62,8 @@ class Decoder(nn.Module):
 
     def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
         """Logits of the pixels' Bernoulli means."""
-        x: Tensor = self.linear(code).unflatten(1, self.shape)
+        (x,) = exact(code, self.linear)
+        x = x.reshape(-1, *self.shape)
         for convolution in self.convolutions:
             x = convolution(_threshold(x))
         return x.float()

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dcign.models.parts import NetworkConfig, Posterior, UpsampledConv2d
+from dcign.models.parts import NetworkConfig, Posterior, UpsampledConv2d, exact
 
 MEAN_STD, LOG_VARIANCE = 0.02, -2.0
 """The posterior at first: nearly one mean for all images, and noise that a signal rises from."""
@@ -46,7 +46,7 @@ class Encoder(nn.Module):
         for convolution in self.convolutions:
             x = functional.silu(convolution(x))
         x = functional.silu(self.hidden(x.flatten(1)))
-        return Posterior(self.mean(x).float(), self.log_variance(x).float())
+        return Posterior(*exact(x, self.mean, self.log_variance))
 
 
 class Decoder(nn.Module):
@@ -75,19 +75,19 @@ class Decoder(nn.Module):
 
     def forward(self, code: Float[Tensor, "sample code"]) -> Float[Tensor, "sample 1 height width"]:
         """Logits of the picture."""
-        for layer in self.hidden:
-            code = functional.silu(layer(code))
-        x: Tensor = self.linear(code).unflatten(1, self.shape)
-        logits = torch.zeros((), device=x.device, dtype=x.dtype)
+        (hidden,) = exact(code, self.hidden[0])
+        hidden = functional.silu(self.hidden[1](functional.silu(hidden)))
+        x: Tensor = self.linear(hidden).unflatten(1, self.shape)
+        logits = torch.zeros((), device=x.device)
         for place, convolution in enumerate(self.convolutions):
             x = functional.silu(x)
             if place < len(self.drawing):
-                logits = logits + self.drawing[place](x)
+                logits = logits + self.drawing[place](x).float()
             logits = functional.interpolate(
                 logits, scale_factor=2, mode="bilinear", align_corners=False
             )
             x = convolution(x)
-        return (logits + x).float()
+        return logits + x.float()
 
 
 def _keep_variance(*layers: nn.Module) -> None:
