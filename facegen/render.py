@@ -1,9 +1,10 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -45,8 +46,24 @@ FINE = 256
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
 POSES_AT_ONCE = 10
 """Likewise, of one person or of one each of several."""
+
+
+def exactly(method: _Method) -> _Method:
+    """In float32, though the caller may run networks in less: a bit of it is a pixel of a head."""
+
+    @wraps(method)
+    def run(self: "Renderer", *arguments: Any, **options: Any) -> Any:
+        kind = self.device.type
+        if kind == "meta" or not torch.is_autocast_enabled(kind):
+            return method(self, *arguments, **options)
+        with torch.autocast(kind, enabled=False):
+            return method(self, *arguments, **options)
+
+    return cast(_Method, run)
 
 
 class Renderer:
@@ -60,14 +77,18 @@ class Renderer:
         self.settings = settings or RenderSettings()
         self.device = torch.device("cpu")
         fine = self.settings.size >= FINE
-        self.decoder = Decoder(model, self.settings.spacing, fine=fine)
+        # Whatever torch's default device is.
+        with self.device:
+            self.decoder = Decoder(model, self.settings.spacing, fine=fine)
         self.faces, self.anatomy = self.decoder.faces, self.decoder.anatomy
 
     def to(self, device: torch.device | str) -> "Renderer":
         """The same on another device, where all tensors live that come in and go out; moves it."""
         _ = self._mesh  # is worked out, and stays, on the CPU
-        self.device = torch.device(device)
-        move(self, self.device)
+        # A device that is not there leaves all as it was.
+        place = torch.empty(0, device=device).device
+        move(self, place)
+        self.device = place
         return self
 
     @cached_property
@@ -78,6 +99,7 @@ class Renderer:
     def _mesh(self) -> Topology:
         return topology(self.faces)
 
+    @exactly
     def people(
         self, identity: Tensor, expression: Tensor | None = None, texture: Texture | None = None
     ) -> People:
@@ -92,11 +114,13 @@ class Renderer:
         """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
         return nullcontext() if self.device.type == "cpu" else self.device
 
+    @exactly
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
         """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
         neck = torch.tensor(self.settings.neck).to(vertices)
         return turned(turn, vertices, neck - turn @ neck)
 
+    @exactly
     def view(self, labels: Tensor, names: Sequence[str] = LABELS) -> View:
         """The views of scene variables: labels (batch, name), in the units of facegen.latents.
 
@@ -110,6 +134,7 @@ class Renderer:
         view = replace(view, environment=surroundings(settings.environment, ones))
         return set_up(view, labels, names)
 
+    @exactly
     def render(self, people: People, view: View, *, colour: bool = False) -> Tensor:
         """Pictures (batch, size, size, 1 or 3) in 0..1.
 

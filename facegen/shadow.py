@@ -46,8 +46,7 @@ def key_visibility(
     if points.device.type != "cpu":
         seen, look = from_light(points, light.detach())
         depth = rasterize(seen.float().contiguous(), faces, SAMPLES, SAMPLES).depth
-        receivers, slopes = receive(seen, look @ facing)
-        return plain.visibility(receivers, slopes, depth)
+        return lit(look @ facing, seen, depth)
     points, facing = points.float().contiguous(), facing.float().contiguous()
     seen = points.new_empty(len(light), points.shape[2], 3)
     share = points.new_empty(len(light), points.shape[2])
@@ -115,6 +114,15 @@ def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
     """
     look = _axes(light)
     return (look @ vertices).mT + torch.tensor(_ORIGIN).to(vertices), look
+
+
+def lit(facing: Tensor, seen: Tensor, depth: Tensor) -> Tensor:
+    """The share (batch, vertex) of the light that reaches vertices, in plain torch.
+
+    facing, seen: see receive. depth (batch, SAMPLES, SAMPLES): the map.
+    """
+    share = plain.visibility(*receive(seen, facing), depth)
+    return torch.where(facing[:, 2] > _AWAY, 1.0, share)
 
 
 def receive(seen: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:

@@ -90,6 +90,8 @@ class View:
             p.reshape(len(p), -1).cpu().numpy() for name, p in planes.items() if name not in moving
         ]
         _, group = np.unique(np.column_stack([person, *still]), axis=0, return_inverse=True)
+        # NumPy 2.0.0 gives it the shape of a column.
+        group = group.reshape(-1)
         order = np.argsort(group, kind="stable")
         ends = np.flatnonzero(np.diff(group[order], append=-1)) + 1
         alone: list[int] = []

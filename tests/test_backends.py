@@ -9,6 +9,7 @@ import importlib.util
 import pytest
 import torch
 from torch import Tensor
+from triangles import drawn
 
 from facegen.raster import Fragments, backend_names, interpolate, rasterize, resolve
 from facegen.subjects import bumpy_spheres
@@ -46,7 +47,7 @@ def test_faces_and_depth(backend: str, cull: bool) -> None:
     if not cull:
         faces = faces[: len(faces) // 2]
     reference = rasterize(screen, faces, HEIGHT, WIDTH, cull=cull, backend="reference")
-    ours = rasterize(screen, faces, HEIGHT, WIDTH, cull=cull, backend=backend)
+    ours = drawn(backend, screen, faces, HEIGHT, WIDTH, cull=cull)
     assert 0.2 < (reference.face_id >= 0).float().mean() < 0.9
     assert ours.face_id.dtype == torch.int32
     assert differing(ours, reference) < 1e-3
@@ -60,7 +61,7 @@ def test_images_and_gradients(backend: str) -> None:
     results = []
     for name in (backend, "reference"):
         inputs = [tensor.clone().requires_grad_() for tensor in (gray, screen)]
-        fragments = rasterize(inputs[1], faces, HEIGHT, WIDTH, backend=name)
+        fragments = drawn(name, inputs[1].detach(), faces, HEIGHT, WIDTH)
         samples = interpolate(*inputs, faces, fragments)
         pixels = resolve(samples, fragments, background, 2)
         results.append((pixels, *torch.autograd.grad(pixels.square().sum(), inputs)))
@@ -76,7 +77,7 @@ def test_gradients_by_finite_differences(backend: str) -> None:
     screen, faces, gray = (
         tensor.double() if tensor.is_floating_point() else tensor for tensor in balls()
     )
-    fragments = rasterize(screen.float(), faces, HEIGHT, WIDTH, backend=backend)
+    fragments = drawn(backend, screen.float(), faces, HEIGHT, WIDTH)
     inputs = (gray.requires_grad_(), screen.requires_grad_())
 
     def loss(gray: Tensor, screen: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ def test_little_or_nothing_to_draw(backend: str, size: tuple[int, int], what: st
         screen[:, ::5, 2] = torch.nan
         screen[:, 1::5, 0] = torch.inf
         screen[:, 2::5, 2] *= -1
-    ours = rasterize(screen, faces, *size, backend=backend)
+    ours = drawn(backend, screen, faces, *size)
     reference = rasterize(screen, faces, *size, backend="reference")
     assert ours.face_id.shape == (len(screen), *size)
     torch.testing.assert_close(ours.face_id, reference.face_id)

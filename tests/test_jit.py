@@ -3,6 +3,7 @@
 import errno
 from pathlib import Path
 
+import numba
 import pytest
 
 from facegen.raster.jit import forget_others, kernel, sources_digest
@@ -56,3 +57,25 @@ def test_a_disk_that_takes_no_compilations_costs_time_alone(
 
     monkeypatch.setattr(broken, full)
     assert kernel(thrice)(2.0) == 6.0
+
+
+@pytest.mark.parametrize("left", [b"", b"nothing that was pickled"])
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_what_a_power_cut_left_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, left: bytes
+) -> None:
+    """An index or a compilation that is no whole one; the next to come finds a sound one again."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def again() -> tuple[float, int]:
+        def four_times(x: float) -> float:
+            return 4 * x
+
+        compiled = kernel(four_times)
+        return compiled(2.0), sum(compiled.stats.cache_hits.values())
+
+    assert again() == (8.0, 0)
+    (file,) = tmp_path.rglob(f"*.{ending}")
+    file.write_bytes(left)
+    assert again() == (8.0, 0)
+    assert again() == (8.0, 1)

@@ -147,6 +147,26 @@ def test_a_basel_file_that_lacks_something(tmp_path: Path, name: str, hint: str)
     assert name in line and hint in line
 
 
+@pytest.mark.parametrize("how", ["external storage", "external link", "soft link", "a size"])
+def test_a_basel_file_reads_no_other_file(tmp_path: Path, how: str) -> None:
+    path, secret, name = tmp_path / "model2017-1_bfm_nomouth.h5", tmp_path / "s", "shape/model/mean"
+    write_bfm2017(path, SHAPE)
+    write_bfm2017(secret, SHAPE)
+    with h5py.File(path, "r+") as file:
+        shape = file[name].shape
+        del file[name]
+        if how == "external storage":
+            file.create_dataset(name, shape, "f4", external=[(str(secret), 0, 4 * shape[0])])
+        elif how == "external link":
+            del file["shape/model"]
+            file["shape/model"] = h5py.ExternalLink(str(secret), "/shape/model")
+        elif how == "soft link":
+            file[name] = h5py.SoftLink("/shape/model/pcaVariance")
+        else:
+            file.create_dataset(name, (2**40,), "f4", chunks=(2**20,))
+    assert name in refused(path)
+
+
 def test_a_matlab_file_that_is_another(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "a.mat", {"shapeMU": np.zeros(9)})
     assert "shapePC" in refused(tmp_path / "a.mat")

@@ -142,6 +142,13 @@ def test_a_damaged_pickle_is_one_line(content: bytes, tmp_path: Path) -> None:
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
+def test_a_key_that_grows_as_it_is_looked_up_is_refused(tmp_path: Path) -> None:
+    """A tuple of twice a tuple of twice ...: forty levels would take hours."""
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x02})" + 40 * b"2\x86" + b"Ns.")
+    with pytest.raises(UserError, match="keys are no names"):
+        load(tmp_path / "a.pkl")
+
+
 def test_an_array_too_long_for_its_bytes(tmp_path: Path) -> None:
     data = pickle.dumps({"v_template": np.zeros((4, 3))}, protocol=2)
     assert data.count(b"K\x04K\x03\x86") == 1

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from triangles import HEIGHT, SCENES, WIDTH, assert_same, faces_of, screen_of
+from triangles import HEIGHT, SCENES, WIDTH, assert_same, drawn, faces_of, screen_of
 
 from facegen.raster import rasterize
 from facegen.subjects import sphere
@@ -30,7 +30,7 @@ def test_triton_equals_reference(scene: str, cull: bool) -> None:
     screen, faces = SCENES[scene]
     arguments = screen, faces, 9, 11
     reference = rasterize(*arguments, cull=cull, backend="reference")
-    assert_same(rasterize(*arguments, cull=cull, backend="triton"), reference)
+    assert_same(drawn("triton", *arguments, cull=cull), reference)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (6, 5)])

@@ -5,10 +5,20 @@ import math
 import torch
 from torch import Tensor
 
-from facegen.raster import Fragments
+from facegen.raster import Fragments, rasterize
 from facegen.subjects import sphere
 
 WIDTH, HEIGHT = 40, 28
+
+
+def drawn(
+    backend: str, screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool = True
+) -> Fragments:
+    """What a backend draws, by a GPU if it is for those and there is one; on the CPU."""
+    place = "cuda" if backend == "triton" and torch.cuda.is_available() else "cpu"
+    there = screen.to(place), faces.to(place)
+    seen = rasterize(*there, height, width, cull=cull, backend=backend)
+    return Fragments(seen.face_id.cpu(), seen.depth.cpu())
 
 
 def faces_of(*triangles: tuple[int, int, int]) -> Tensor:

@@ -148,6 +148,9 @@ def _update(stack: Stack, items: list[Any]) -> None:
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
+    # A tuple of a tuple of ... twice the same takes some bytes to say, and ages to look up.
+    if not all(isinstance(key, (str, bytes, int)) for key in items[::2]):
+        raise _UnfitError("has a dictionary whose keys are no names")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 

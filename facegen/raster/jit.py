@@ -1,7 +1,7 @@
 """numba's compiler, typed: a compiled function keeps the signature of what it was compiled from.
 
-Floating point is never relaxed (no fastmath): the rasterizer's answers are the same bits in every
-backend, with every number of threads and on every processor. Division by zero gives inf or nan.
+Floating point is never relaxed (no fastmath): the rasterizer's answers are the same bits with every
+number of threads and on every processor. Division by zero gives inf or nan.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ import functools
 import hashlib
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -59,13 +59,23 @@ class _Cache(FunctionCache):
     """A function's compilations on disk; one that cannot be read or written costs time alone."""
 
     def load_overload(self, *arguments: Any) -> Any:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._damage_forgotten():
             return super().load_overload(*arguments)  # type: ignore[no-untyped-call]
         return None
 
     def save_overload(self, *arguments: Any) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self._damage_forgotten():
             super().save_overload(*arguments)  # type: ignore[no-untyped-call]
+
+    @contextlib.contextmanager
+    def _damage_forgotten(self) -> Iterator[None]:
+        """Unpickling what a power cut left raises anything; begin a new index then."""
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception:
+            Path(self._cache_file._index_path).unlink(missing_ok=True)
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:

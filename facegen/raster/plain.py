@@ -1,6 +1,6 @@
 """Interpolation, averaging and soft shadows in plain torch: for devices without compiled kernels.
 
-Nothing here waits for the device; gradients are torch's own.
+Gradients are torch's own, and no shape depends on a result, which the device would be waited for.
 """
 
 import torch

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen.errors import UserError
+from facegen.morphable.hdf5 import numbers
 from facegen.morphable.model import Albedo, MorphableModel
 from facegen.morphable.principal import modes, names, no_modes
 
@@ -71,15 +72,19 @@ def _pca(path: Path, file: h5py.File, what: str) -> tuple[NDArray[np.float32], N
         )
     if (variance < 0).any():
         raise UserError(f"{path}: {what}/model/pcaVariance has a negative value; download it anew")
-    premultiplied = _version(file, what) == _PREMULTIPLIED
+    premultiplied = _version(path, file, what) == _PREMULTIPLIED
     return mean.reshape(-1, 3), modes(basis, 1.0 if premultiplied else np.sqrt(variance))
 
 
-def _version(file: h5py.File, what: str) -> tuple[int, int]:
-    group = file.get(f"{what}/version") or file.get("version")
-    if group is None or not {"majorVersion", "minorVersion"} <= set(group):
-        return 0, 9
-    return int(np.ravel(group["majorVersion"])[0]), int(np.ravel(group["minorVersion"])[0])
+def _version(path: Path, file: h5py.File, what: str) -> tuple[int, int]:
+    for group in (f"{what}/version", "version"):
+        if f"{group}/majorVersion" in file and f"{group}/minorVersion" in file:
+            major, minor = (
+                int(_array(path, file, f"{group}/{part}Version").reshape(-1)[0])
+                for part in ("major", "minor")
+            )
+            return major, minor
+    return 0, 9
 
 
 def _triangles(path: Path, file: h5py.File) -> NDArray[np.int32]:
@@ -95,7 +100,4 @@ def _triangles(path: Path, file: h5py.File) -> NDArray[np.int32]:
 
 
 def _array(path: Path, file: h5py.File, name: str) -> NDArray[np.floating]:
-    found = file.get(name)
-    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiu":
-        raise UserError(f"{path}: no numbers at {name!r}; is this a BFM 2017/2019 file?")
-    return np.asarray(found[()])
+    return numbers(path, file, name, "a BFM 2017/2019 file")

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from facegen.files import write_atomic
+from facegen.morphable.hdf5 import numbers
 from facegen.morphable.model import MorphableModel
 
 _FORMAT = "facegen-head-1"
@@ -51,18 +54,22 @@ def save(model: MorphableModel, path: str | Path) -> None:
 def load(path: Path) -> MorphableModel:
     """Reads what save wrote."""
     with h5py.File(path, "r") as file:
-        mean = file["mean"][:].astype(np.float32)
+        mean = _array(path, file, "mean").astype(np.float32)
         # Heads built before there were expressions have none.
         names = tuple(json.loads(file.attrs.get("expression_names", "[]")))
-        expressions = file["expressions"][:] if names else np.zeros((0, *mean.shape))
+        expressions = _array(path, file, "expressions") if names else np.zeros((0, *mean.shape))
         return MorphableModel(
             name=str(file.attrs["name"]),
             licence=str(file.attrs["licence"]),
             mean=mean,
-            basis=file["basis"][:].astype(np.float32),
-            faces=file["faces"][:].astype(np.int32),
+            basis=_array(path, file, "basis").astype(np.float32),
+            faces=_array(path, file, "faces").astype(np.int32),
             mode_names=tuple(json.loads(file.attrs["mode_names"])),
-            fields={name: field[:] for name, field in file["fields"].items()},
+            fields={name: _array(path, file, f"fields/{name}") for name in file["fields"]},
             expression_basis=expressions.astype(np.float32),
             expression_names=names,
         )
+
+
+def _array(path: Path, file: h5py.File, name: str) -> NDArray[Any]:
+    return numbers(path, file, name, "a head that `face-model build` wrote")

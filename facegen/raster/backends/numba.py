@@ -44,8 +44,8 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
     """See facegen.raster.contract.rasterize."""
     if screen.device.type != "cpu":
         raise ValueError(f"rasterizer 'numba' runs on the CPU, but screen is on {screen.device}")
-    face_id = torch.empty((len(screen), height, width), dtype=torch.int32)
-    depth = torch.empty((len(screen), height, width), dtype=torch.float32)
+    face_id = torch.empty((len(screen), height, width), dtype=torch.int32, device="cpu")
+    depth = torch.empty((len(screen), height, width), dtype=torch.float32, device="cpu")
     _rasterize_batch(
         screen.contiguous().numpy(),
         faces.contiguous().numpy().view(np.uint32),

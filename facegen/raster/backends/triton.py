@@ -2,10 +2,12 @@
 
 A program draws _FACES faces of one picture, a lane each, one sample of their boxes after the other.
 Samples hold the keys of backends/numba.py, raised by atomic maxima: in whatever order, the same.
-Nothing here waits for the device. Under TRITON_INTERPRET=1 it runs on the CPU, for tests.
+Nothing here waits for the device. Products are rounded before they are added, and divisions as IEEE
+754 has them, as on the CPU. Under TRITON_INTERPRET=1 it runs on the CPU, for tests.
 """
 
 import os
+from contextlib import nullcontext
 
 import torch
 import triton
@@ -25,20 +27,24 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
     keys = torch.zeros((len(screen), height, width), dtype=torch.int64, device=screen.device)
     if len(screen) and len(faces):
         grid, inverse_depth = _snap(screen)
-        _draw[(triton.cdiv(len(faces), _FACES), len(screen))](
-            grid,
-            inverse_depth,
-            faces.contiguous(),
-            keys,
-            len(faces),
-            screen.shape[1],
-            height,
-            width,
-            cull=cull,
-            subsamples=SUBSAMPLES,
-            shift=SUBSAMPLES.bit_length() - 1,
-            lanes=_FACES,
-        )
+        # Triton launches on the current device, wherever the tensors are.
+        on_gpu = screen.device.type == "cuda"
+        with torch.cuda.device(screen.device) if on_gpu else nullcontext():
+            _draw[(triton.cdiv(len(faces), _FACES), len(screen))](
+                grid,
+                inverse_depth,
+                faces.contiguous(),
+                keys,
+                len(faces),
+                screen.shape[1],
+                height,
+                width,
+                cull=cull,
+                subsamples=SUBSAMPLES,
+                shift=SUBSAMPLES.bit_length() - 1,
+                lanes=_FACES,
+                enable_fp_fusion=False,
+            )
     face_id = torch.where(keys == 0, -1, _INDEX_MASK - (keys & _INDEX_MASK)).int()
     return Fragments(face_id, 1 / (keys >> 32).int().view(torch.float32))
 
@@ -102,7 +108,7 @@ def _draw(  # type: ignore[no-untyped-def]
     else:
         there &= area != 0
     there &= (za > 0) & (zb > 0) & (zc > 0)
-    scale = 1 / tl.abs(area).to(tl.float32)
+    scale = tl.div_rn(1.0, tl.abs(area).to(tl.float32))
     za, zb, zc = za * scale, zb * scale, zc * scale
     half: tl.constexpr = subsamples // 2
     # The samples whose centres lie in the face's box.
