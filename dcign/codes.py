@@ -42,6 +42,17 @@ def untracked(work: Sequence[Any]) -> Iterable[Any]:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Some images (image, height, width) as a network reads them; the rest as in Codes."""
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    identity: NDArray[np.float32]
+    factor_id: NDArray[np.uint8]
+    group_id: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
 class Codes:
     """Some images, each with its posterior and its truth.
 
@@ -94,8 +105,10 @@ def encode(
     each: images taken of every mini-batch, the first; None takes all. Raises UserError when there
     are no mini-batches, or when the data set's images or labels do not fit.
     """
-    check_readable(network.config.image_size, dataset, split)
-    return join(list(_chunks(network, dataset, split, groups, score, track, each)))
+    size = network.config.image_size
+    check_readable(size, dataset, split)
+    read = read_images(size, dataset, split, groups, track, each)
+    return join([codes_of(network, images, score) for images in read])
 
 
 def encode_sample(
@@ -184,32 +197,42 @@ def _passed(
     return [torch.cat(part).numpy() for part in zip(*parts, strict=True)]
 
 
-def _chunks(
-    network: Network,
+def read_images(
+    size: int,
     dataset: MiniBatches,
     split: str,
     groups: NDArray[np.int64],
-    score: Score,
-    track: Track,
-    each: int | None,
-) -> Iterator[Codes]:
+    track: Track = untracked,
+    each: int | None = None,
+) -> Iterator[Images]:
+    """The images of the mini-batches with these numbers, some at a time, as encode takes them."""
     columns = [dataset.labels.index(latent.name) for latent in LATENTS]
     starts = range(0, len(groups), GROUPS_AT_ONCE)
     for start in track(starts):
         read = dataset.read(split, groups[start : start + GROUPS_AT_ONCE])
         pixels = torch.from_numpy(read.images[:, :each]).flatten(0, 1)
-        images = network_input(pixels, network.config.image_size).numpy()
-        count = len(images) // len(read.images)
-        codes = Codes(
-            *posterior(network, images),
-            labels=read.labels[:, :each, columns].reshape(len(images), -1),
-            identity=read.identity[:, :each].reshape(len(images), -1),
+        count = len(pixels) // len(read.images)
+        yield Images(
+            network_input(pixels, size).numpy(),
+            labels=read.labels[:, :each, columns].reshape(len(pixels), -1),
+            identity=read.identity[:, :each].reshape(len(pixels), -1),
             factor_id=np.repeat(read.factor_id, count),
             group_id=np.repeat(read.group_id, count),
-            scores={},
         )
-        codes.scores.update(score(network, images, codes))
-        yield codes
+
+
+def codes_of(network: Network, images: Images, score: Score = no_score) -> Codes:
+    """The codes of images that have been read."""
+    codes = Codes(
+        *posterior(network, images.images),
+        labels=images.labels,
+        identity=images.identity,
+        factor_id=images.factor_id,
+        group_id=images.group_id,
+        scores={},
+    )
+    codes.scores.update(score(network, images.images, codes))
+    return codes
 
 
 def join(parts: list[Codes]) -> Codes:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from dcign.board import append, trim
 from dcign.checkpoint import load_run
-from dcign.codes import Codes, encode, some_groups, units_of
+from dcign.codes import Codes, Images, codes_of, join, read_images, some_groups, units_of
 from dcign.comparison import Figures, at, measured
 from dcign.config import TrainConfig
 from dcign.evaluate import Extras, evaluate
@@ -104,6 +104,8 @@ class Study:
         self.dataset = dataset
         self.folder = folder
         self.device = device
+        # What glances look at, by split and size: some 20 MB, and minutes of reading.
+        self._glimpsed: dict[tuple[str, int], list[Images]] = {}
         self.jobs = [
             Job(name, replace(config, seed=seed), folder / _folder_name(name, seed))
             for seed in range(seeds)
@@ -209,8 +211,12 @@ class Study:
         return figures
 
     def _codes(self, network: Network, split: str) -> Codes:
-        groups = some_groups(self.dataset, split, GLANCE)
-        return encode(network, self.dataset, split, groups, each=GLANCE_EACH)
+        key = split, network.config.image_size
+        if key not in self._glimpsed:
+            groups = some_groups(self.dataset, split, GLANCE)
+            read = read_images(key[1], self.dataset, split, groups, each=GLANCE_EACH)
+            self._glimpsed[key] = list(read)
+        return join([codes_of(network, images) for images in self._glimpsed[key]])
 
 
 @styled()

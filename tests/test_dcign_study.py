@@ -112,6 +112,21 @@ def plain(dataset: Path, folder: Path) -> Study:
     return Study({"vae": tiny("vae")}, 1, Dataset(dataset), folder, torch.device("cpu"))
 
 
+def test_glances_read_their_images_once(
+    synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset(synthetic_dataset)
+    study = Study({"vae": tiny("vae")}, 2, dataset, tmp_path, torch.device("cpu"))
+    first, second = study.jobs
+    list(study.train(first, study.training(first)))
+    splits, read = [], dataset.read
+    monkeypatch.setattr(dataset, "read", lambda *what: splits.append(what[0]) or read(*what))
+    list(study.train(second, study.training(second)))
+    assert len(second.curve()) > 1
+    # That of the pictures that a run leaves.
+    assert splits.count("test") == 1
+
+
 def test_minutes_count_the_steps_of_a_killed_process(
     synthetic_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
