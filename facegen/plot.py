@@ -27,6 +27,7 @@ _STYLE = {
     "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
+    "figure.constrained_layout.w_pad": 0.12,
     "font.size": 9.0,
     "grid.color": "#e6e6e3",
     "legend.frameon": False,

@@ -161,7 +161,7 @@ def cosines(report: Report) -> Figure:
             y=nothing,
             line=(steady.values, steady.cosines),
             x_range=(latent.low, latent.high),
-            y_range=(min(0.0, *steady.cosines), 1.0),
+            y_range=(min(0.0, *steady.cosines), 1.02),
         )
         for latent, steady in zip(LATENTS, report.steadiness, strict=True)
     ]
