@@ -48,13 +48,13 @@ def measure() -> list[Curve]:
             ),
             _curve(
                 "pixels a side",
-                f"{_FIXED_TRIANGLES} triangles",
+                f"{_FIXED_TRIANGLES:,} triangles",
                 SIZES,
                 [(_FIXED_TRIANGLES, size, 1) for size in SIZES],
             ),
             _curve(
                 "images",
-                f"{_FIXED_TRIANGLES} triangles, {_FIXED_SIZE} pixels a side",
+                f"{_FIXED_TRIANGLES:,} triangles, {_FIXED_SIZE} pixels a side",
                 IMAGES,
                 [(_FIXED_TRIANGLES, _FIXED_SIZE, images) for images in IMAGES],
             ),
