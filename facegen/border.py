@@ -7,44 +7,44 @@ facegen.penumbra.
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel
-from facegen.raster.planes import nearness, push
+from facegen.raster.jit import leaf
+from facegen.raster.planes import Corners, nearness, push
 
 Floats = NDArray[np.float32]
-Faces = NDArray[np.uint32]
-Ids = NDArray[np.int32]
+Edge = tuple[int, int]
 
 
-@kernel
+@leaf
 def depth_of(receiver: Floats, x: float, y: float) -> float:
     """How far away a receiver's plane is at a point of the map."""
     across, along = np.float64(x) - receiver[0], np.float64(y) - receiver[1]
     return float(receiver[2] + receiver[3] * across + receiver[4] * along)
 
 
-@kernel
+@leaf
 def point(place: float, line: int, along: int) -> tuple[float, float]:
     return (place, line + 0.5) if along == 0 else (line + 0.5, place)
 
 
-@kernel
-def crossing(edge: Ids, line: int, along: int, seen: Floats) -> tuple[float, float]:
+@leaf
+def crossing(edge: Edge, line: int, along: int, seen: Floats) -> tuple[float, float]:
     """Where an edge crosses a line of samples, and how far away it is there."""
-    a, b, across = seen[edge[0]], seen[edge[1]], 1 - along
-    t = (line + 0.5 - a[across]) / (b[across] - a[across])
-    return a[along] + t * (b[along] - a[along]), a[2] + t * (b[2] - a[2])
+    a, b, across = edge[0], edge[1], 1 - along
+    t = (line + 0.5 - seen[a, across]) / (seen[b, across] - seen[a, across])
+    place = seen[a, along] + t * (seen[b, along] - seen[a, along])
+    return place, seen[a, 2] + t * (seen[b, 2] - seen[a, 2])
 
 
-@kernel
+@leaf
 def window(x: float, y: float, finer: int) -> float:
     """k: three samples' box under a bilinear look-up, whose integral is 1."""
     across = min(1.0, max(0.0, 2.0 - abs(x) / finer))
     return across * min(1.0, max(0.0, 2.0 - abs(y) / finer)) / (9.0 * finer * finer)
 
 
-@kernel
+@leaf
 def move_edge(
-    gain: float, edge: Ids, place: float, line: int, along: int,
+    gain: float, edge: Edge, place: float, line: int, along: int,
     seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
     """The border is where an edge crosses a line of samples."""
@@ -62,9 +62,9 @@ def move_edge(
     by_receiver[across] += gain * slope
 
 
-@kernel
+@leaf
 def move_surface(
-    gain: float, face: Faces, place: float, line: int, along: int,
+    gain: float, face: Corners, place: float, line: int, along: int,
     seen: Floats, receiver: Floats, by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
     """The border is where the plane of a face meets the receiver's."""
@@ -75,7 +75,7 @@ def move_surface(
     # The place moves by change / -slope, and counts slope^2 / (across^2 + along^2).
     across, downwards = right + receiver[3] * deeper, down + receiver[4] * deeper
     gain *= -(across if along == 0 else downwards) / (across * across + downwards * downwards)
-    push(gain, face, seen, x, y, by_seen)
+    push(gain, face, seen, x, y, right, down, by_seen)
     by_receiver[0] += gain * right
     by_receiver[1] += gain * down
     by_receiver[2] += gain * deeper

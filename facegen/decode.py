@@ -10,7 +10,7 @@ from facegen.anatomy import survey
 from facegen.curtain import COARSE, DENSE
 from facegen.eyes import Eyes
 from facegen.geometry import VertexNormals
-from facegen.hair import coverage, displace, hair_colours
+from facegen.hair import Hair
 from facegen.looks import appearance_of
 from facegen.morphable import MorphableModel
 from facegen.mouth import Mouth
@@ -64,7 +64,8 @@ class Decoder:
         appearance = appearance_of(traits, coefficients, seen)
         vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
         tresses = self._hair.dress(vertices, appearance)
-        vertices = self._eyes.seated(vertices + displace(self._body, appearance))
+        hair = Hair(self._body, appearance)
+        vertices = self._eyes.seated(vertices + hair.displacement())
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
             forward = self.mouth.forward(expression)
@@ -83,12 +84,14 @@ class Decoder:
             skin = self._finer.values(own(colours, self._body, seen))
         else:
             skin = paint(self._skin, appearance)
+        if self._skin is not self._body:
+            hair = Hair(self._skin, appearance)
         return People(
             vertices=vertices,
             normals=normals,
             skin=torch.cat([skin, locks], dim=2),
-            hair=torch.cat([hair_colours(self._skin, appearance), locks], dim=2),
-            covered=torch.cat([coverage(self._skin, appearance), full], dim=1),
+            hair=torch.cat([hair.colours(), locks], dim=2),
+            covered=torch.cat([hair.coverage(), full], dim=1),
             gloss=appearance.gloss,
             exposure=torch.full_like(opening, own.opening) if own else opening,
             appearance=None if own else appearance,

@@ -18,7 +18,7 @@ from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.curves import smooth_step
 from facegen.geometry import unit
-from facegen.hair import contrast, coverage, cropped, hair_colours
+from facegen.hair import Hair, contrast
 from facegen.raster import Fragments, interpolate_seen, mix
 from facegen.shading import Lights, Surface, shade
 from facegen.skin import paint
@@ -184,12 +184,14 @@ class Painter:
             **{name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()}
         )
         long = tress[0] > 0.5
-        strands = grain.strands(anatomy, tress, cropped(anatomy, person)[0], person, self._spacing)
+        strands = grain.strands(
+            anatomy, tress, Hair(anatomy, person).cropped()[0], person, self._spacing
+        )
         waves = grain.speckled(anatomy, person, self._spacing)
         anatomy = dataclasses.replace(anatomy, strands=strands, waves=waves)
-        clear = contrast(person)
+        hair, clear = Hair(anatomy, person), contrast(person)
         locks = lit[6:9] * (1 + _LOCKS * clear * strands)
-        covered = torch.where(long, 1.0, coverage(anatomy, person))
+        covered = torch.where(long, 1.0, hair.coverage())
         normals, strand = unit(lit[0:3], dim=0), unit(lit[3:6], dim=0)
         # Locks lie beside one another like rods, and skin has pores.
         pores = grain.pores(anatomy.points, self._spacing)
@@ -204,7 +206,7 @@ class Painter:
             normals=unit(normals + relief, dim=0)[None],
             strand=strand[None],
             skin=torch.where(long, locks, paint(anatomy, person, _HEM) * mottled * shaded[:, None]),
-            hair=torch.where(long, locks, hair_colours(anatomy, person)),
+            hair=torch.where(long, locks, hair.colours()),
             covered=covered,
             gloss=surface.gloss,
             occlusion=lit[10],

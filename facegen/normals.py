@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Indices = NDArray[np.uint32]
@@ -39,7 +39,7 @@ def backward(
         _by_vertices(vertices[n], faces, by_sums, by_vertices[n])
 
 
-@kernel
+@leaf
 def _edge(vertices: Floats, tail: int, head: int) -> Vector:
     return (
         vertices[0, head] - vertices[0, tail],
@@ -48,12 +48,12 @@ def _edge(vertices: Floats, tail: int, head: int) -> Vector:
     )
 
 
-@kernel
+@leaf
 def _cross(a: Vector, b: Vector) -> Vector:
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@kernel
+@leaf
 def _add_faces(vertices: Floats, faces: Indices, sums: Floats) -> None:
     """Add every face's normal, as long as twice its area, to its three vertices."""
     for face in range(len(faces)):
@@ -65,7 +65,7 @@ def _add_faces(vertices: Floats, faces: Indices, sums: Floats) -> None:
             sums[k, c] += normal[k]
 
 
-@kernel
+@leaf
 def _to_unit(sums: Floats, scales: Floats) -> None:
     number = sums.dtype.type
     for v in range(sums.shape[1]):
@@ -93,7 +93,7 @@ def _by_sums(normals: Floats, scales: Floats, by_normals: Floats) -> Floats:
     return by_sums
 
 
-@kernel
+@leaf
 def _by_vertices(vertices: Floats, faces: Indices, by_sums: Floats, by_vertices: Floats) -> None:
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from facegen.border import crossing, depth_of, move_edge, move_surface, point
 from facegen.raster import Topology, rasterize
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.occlude import occluders
-from facegen.raster.planes import is_front, on_line, way_out
+from facegen.raster.planes import corners, is_front, on_line, way_out
 
 Floats = NDArray[np.float32]
 Faces = NDArray[np.uint32]
@@ -91,33 +91,46 @@ def _follow(
     by_receivers: Floats,
     finer: int,
 ) -> None:
-    reach, side = 2 * finer, 4 * finer + 2
+    side = 4 * finer + 2
     for n in prange(len(receivers)):
-        far, (height, width) = depth[n], depth.shape[1:]
         lit = np.empty((side, side), dtype=np.bool_)
-        for v in range(receivers.shape[1]):
-            x, y = receivers[n, v, 0], receivers[n, v, 1]
-            column = int(np.floor(x - np.float32(0.5))) - reach
-            row = int(np.floor(y - np.float32(0.5))) - reach
-            is_on_map = min(column, row) >= 0 and column <= width - side and row <= height - side
-            if by_share[n, v] == 0 or not is_on_map:
-                continue
-            many = _find_lit(receivers[n, v], far, row, column, lit)
-            if many == 0 or many == side**2:
-                continue
-            for along in range(2):
-                down, right = along, 1 - along
-                for i in range(side - down):
-                    for j in range(side - right):
-                        if lit[i, j] != lit[i + down, j + right]:
-                            _move_border(
-                                by_share[n, v], along, row + i, column + j, lit[i, j], faces, edges,
-                                neighbours, seen[n], receivers[n, v], face_id[n], found[n],
-                                outer[n], by_seen[n], by_receivers[n, v], finer,
-                            )  # fmt: skip
+        _follow_picture(
+            receivers[n], seen[n], by_share[n], faces, edges, neighbours, face_id[n], depth[n],
+            found[n], outer[n], by_seen[n], by_receivers[n], finer, lit,
+        )  # fmt: skip
 
 
-@kernel
+@leaf
+def _follow_picture(
+    receivers: Floats, seen: Floats, by_share: Floats, faces: Faces, edges: Ids, neighbours: Ids,
+    face_id: Ids, depth: Floats, found: Ids, outer: Ids, by_seen: Floats, by_receivers: Floats,
+    finer: int, lit: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """The same of one picture; lit: memory for a window's samples."""
+    reach, side, (height, width) = 2 * finer, len(lit), depth.shape
+    for v in range(len(receivers)):
+        receiver = receivers[v]
+        column = int(np.floor(receiver[0] - np.float32(0.5))) - reach
+        row = int(np.floor(receiver[1] - np.float32(0.5))) - reach
+        is_on_map = min(column, row) >= 0 and column <= width - side and row <= height - side
+        if by_share[v] == 0 or not is_on_map:
+            continue
+        many = _find_lit(receiver, depth, row, column, lit)
+        if many == 0 or many == side**2:
+            continue
+        for along in range(2):
+            down, right = along, 1 - along
+            for i in range(side - down):
+                for j in range(side - right):
+                    if lit[i, j] != lit[i + down, j + right]:
+                        _move_border(
+                            by_share[v], along, row + i, column + j, lit[i, j], faces, edges,
+                            neighbours, seen, receiver, face_id, found, outer, by_seen,
+                            by_receivers[v], finer,
+                        )  # fmt: skip
+
+
+@leaf
 def _find_lit(
     receiver: Floats, depth: Floats, row: int, column: int, lit: NDArray[np.bool_]
 ) -> int:
@@ -133,7 +146,7 @@ def _find_lit(
     return many
 
 
-@kernel
+@leaf
 def _move_border(
     gain: float, along: int, row: int, column: int, is_lit: bool, faces: Faces, edges: Ids,
     neighbours: Ids, seen: Floats, receiver: Floats, face_id: Ids, found: Ids, outer: Ids,
@@ -154,7 +167,7 @@ def _move_border(
     for named in (outer[along, row, column], found[along, row, column]):
         if way * named <= 0:
             continue
-        edge = edges[abs(named) - 1]
+        edge = edges[abs(named) - 1, 0], edges[abs(named) - 1, 1]
         place, distance = crossing(edge, line, along, seen)
         x, y = point(place, line, along)
         if distance <= depth_of(receiver, x, y):
@@ -169,17 +182,9 @@ def _move_border(
                 )
             else:
                 move_surface(
-                    gain,
-                    faces[face],
-                    later,
-                    line,
-                    along,
-                    seen,
-                    receiver,
-                    by_seen,
-                    by_receiver,
-                    finer,
-                )
+                    gain, corners(faces, face), later, line, along, seen, receiver, by_seen,
+                    by_receiver, finer,
+                )  # fmt: skip
             return
     face, place = _walk(hiding, dark, bright, line, along, receiver, faces, neighbours, seen)
     if face < 0:
@@ -187,11 +192,12 @@ def _move_border(
         face, place = _walk(shown, bright, dark, line, along, receiver, faces, neighbours, seen)
     if face >= 0:
         move_surface(
-            gain, faces[face], place, line, along, seen, receiver, by_seen, by_receiver, finer
-        )
+            gain, corners(faces, face), place, line, along, seen, receiver, by_seen, by_receiver,
+            finer,
+        )  # fmt: skip
 
 
-@kernel
+@leaf
 def _walk(
     face: int, start: float, stop: float, line: int, along: int, receiver: Floats,
     faces: Faces, neighbours: Ids, seen: Floats,
@@ -207,8 +213,8 @@ def _walk(
     sought = 1.0 / depth_of(receiver, x, y)
     rise = -receiver[3 + along] * sought * sought
     for count in range(_LONGEST_WALK if face >= 0 else 0):
-        (a, b, c), slopes = on_line(faces[face], seen, x, y, along)
-        one, two, three = faces[face]
+        one, two, three = corners(faces, face)
+        (a, b, c), slopes = on_line((one, two, three), seen, x, y, along)
         za, zb, zc = 1.0 / seen[one, 2], 1.0 / seen[two, 2], 1.0 / seen[three, 2]
         near = a * za + b * zb + c * zc - sought
         slope = slopes[0] * za + slopes[1] * zb + slopes[2] * zc - rise
@@ -221,6 +227,6 @@ def _walk(
         if across < 0:
             break
         face, at = neighbours[face, across], end
-        if face < 0 or not is_front(faces[face], seen):
+        if face < 0 or not is_front(corners(faces, face), seen):
             break
     return -1, start

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster.jit import kernel, parallel_kernel, prange, stand_in
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange, stand_in
 from facegen.raster.sight import Indices, Sight
 
 Floats = NDArray[np.float32]
@@ -225,7 +225,7 @@ def _shade_some(scene: Floats, near: Planes, lights: Floats, luma: Floats, layer
         layers[v, 2 * channels] = covered[v]
 
 
-@kernel
+@leaf
 def _dot(vectors: Floats, direction: Floats, cosine: Floats) -> None:
     x, y, z = vectors
     for v in range(len(cosine)):

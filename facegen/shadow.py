@@ -9,7 +9,7 @@ from torch import Tensor
 
 from facegen import penumbra
 from facegen.raster import Topology, plain, rasterize
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
@@ -166,7 +166,7 @@ def _filter(
         _filter_image(axes[n], facing, seen[n], depth[n], wanted, n, share[n])
 
 
-@kernel
+@leaf
 def _filter_image(
     axes: Floats,
     normals: Floats,

@@ -7,7 +7,7 @@ h per colour channel; everything that makes skin darker or redder only changes t
 import torch
 from torch import Tensor
 
-from facegen.anatomy import Anatomy
+from facegen.anatomy import Anatomy, kept
 from facegen.appearance import Appearance
 from facegen.curves import bell, smooth_step
 
@@ -34,8 +34,7 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
         colour = person.texture.tinted(colour, anatomy.points, outside)
-    front = bell((anatomy.points[0] / 34.0) ** 2) * smooth_step(anatomy.points[2], -40.0, 40.0)
-    depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * front
+    depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * _breast(anatomy)
     # A collar's rim is sewn double: a seam runs below it.
     seam = 1 - 0.22 * bell(((depth - 9.0) / 1.6) ** 2)
     cloth = person.cloth[..., None] * seam[:, None]
@@ -51,9 +50,8 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
-    freckled = bell(((anatomy.points[1] + 25.0) / 30.0) ** 2) * (anatomy.points[2] > 25)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
-    melanin = melanin + 0.17 * spots * freckled * person.freckles[:, None]
+    melanin = melanin + 0.17 * spots * _freckled(anatomy) * person.freckles[:, None]
     melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
     melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
     melanin = melanin + 0.8 * anatomy.nostril
@@ -65,12 +63,11 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
         0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
     haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.07 * anatomy.lid
-    lips = ((anatomy.lips - 0.15) / 0.75).clamp(0, 1)
+    lips = _lips(anatomy)
     # Lips are darker than the skin around them, and where that is dark, hardly redder.
     haemoglobin = haemoglobin + lips * (0.24 + person.lips[:, None])
     melanin = melanin + 0.04 * lips + 0.09 * old * fair * anatomy.wrinkle
-    # Light that gets into a crease comes out of it red: it has met skin more than once.
-    haemoglobin = haemoglobin + 0.35 * (0.8 - anatomy.occlusion).clamp(0, 0.4)
+    haemoglobin = haemoglobin + _creased(anatomy)
     # Where melanin takes the light, there is little left for blood to tint.
     haemoglobin = haemoglobin * (1 - 0.45 * person.melanin[:, None].clamp(0, 1))
     return melanin, haemoglobin
@@ -78,23 +75,59 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
 
 def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
     """Reflectance (batch, 3, vertex) of the eyeballs by the angle from the line of sight."""
+    iris = _streaks(anatomy) * person.iris[..., None]
+    # Dark skin goes with less white eyes.
+    return _lidded(anatomy) * (_ball(anatomy) * (1 - 0.3 * person.melanin[:, None, None]) + iris)
+
+
+@kept
+def _ball(anatomy: Anatomy) -> Tensor:
+    """Reflectance (3, vertex) of the eyeballs without their irises."""
+    angle = anatomy.eye_angle
+    pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.22, 0.22))
+    white = (_rgb(_SCLERA) - pink) * smooth_step(angle, 22.0, 24.0)
+    return white + _rgb(_PUPIL) * (1 - smooth_step(angle, 22.0, 24.0))
+
+
+@kept
+def _streaks(anatomy: Anatomy) -> Tensor:
     angle = anatomy.eye_angle
     # An iris is brightest around the pupil and dark at its rim.
     spoke = 1 + 0.30 * anatomy.strands + 0.10 * torch.sin(0.9 * angle) - 0.022 * (angle - 15.0)
     ring = smooth_step(angle, 8.2, 9.2) * (1 - smooth_step(angle, 22.0, 24.0))
     rim = 1 - 0.65 * smooth_step(angle, 19.5, 22.6)
-    pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.22, 0.22))
-    white = (_rgb(_SCLERA) - pink) * smooth_step(angle, 22.0, 24.0)
-    around = white + _rgb(_PUPIL) * (1 - smooth_step(angle, 22.0, 24.0))
+    return ring * rim * spoke.clamp(0.3, 1.8)
+
+
+@kept
+def _lidded(anatomy: Anatomy) -> Tensor:
     # The upper lid and its lashes keep the light off the ball below them.
-    shade = (
+    return (
         1
         - 0.6 * smooth_step(anatomy.points[1], -0.5, 4.0)
         - 0.2 * smooth_step(anatomy.points[1], -4.0, -7.0)
     )
-    iris = ring * rim * spoke.clamp(0.3, 1.8) * person.iris[..., None]
-    # Dark skin goes with less white eyes.
-    return shade * (around * (1 - 0.3 * person.melanin[:, None, None]) + iris)
+
+
+@kept
+def _breast(anatomy: Anatomy) -> Tensor:
+    return bell((anatomy.points[0] / 34.0) ** 2) * smooth_step(anatomy.points[2], -40.0, 40.0)
+
+
+@kept
+def _freckled(anatomy: Anatomy) -> Tensor:
+    return bell(((anatomy.points[1] + 25.0) / 30.0) ** 2) * (anatomy.points[2] > 25)
+
+
+@kept
+def _lips(anatomy: Anatomy) -> Tensor:
+    return ((anatomy.lips - 0.15) / 0.75).clamp(0, 1)
+
+
+@kept
+def _creased(anatomy: Anatomy) -> Tensor:
+    # Light that gets into a crease comes out of it red: it has met skin more than once.
+    return 0.35 * (0.8 - anatomy.occlusion).clamp(0, 0.4)
 
 
 def _mottle(waves: Tensor, phase: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
@@ -46,7 +46,7 @@ def _turn(image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Si
         _turn_one(image[n], matrix, shift, vectors[n % len(vectors)], sight, n)
 
 
-@kernel
+@leaf
 def _turn_one(
     image: Floats, turn: Floats, moved: Floats, vectors: Floats, sight: Sight, n: int
 ) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from facegen.appearance import APPEARANCE
 from facegen.commands.render_people import command
 from facegen.errors import UserError
-from facegen.hair import coverage
+from facegen.hair import Hair
 from facegen.latents import draw_identity
 from facegen.looks import appearance_of
 from facegen.morphable import DEFAULT_MODEL
@@ -95,7 +95,7 @@ def test_dense_hair_leaves_no_scalp_bare(head, renderer) -> None:
     anatomy = renderer.anatomy
     grown = (anatomy.scalp[:body] > 26) & (anatomy.ear[:body] < 0.05)
     assert grown.sum() > 600
-    covered = coverage(anatomy, person)[:, :body]
+    covered = Hair(anatomy, person).coverage()[:, :body]
     assert covered[:, grown].min() > 0.85
     # And none grows on cheeks, nose and forehead.
     _, y, z = anatomy.points[:, :body]
@@ -115,7 +115,7 @@ def test_a_crown_goes_bare_from_the_forehead_back(head, renderer, baldness: floa
     x, y, z = anatomy.points[:, :body]
     middle = (x.abs() < 8) & (y > 60) & (z > -60) & (anatomy.is_skin[:body] > 0.5)
     backwards = z[middle].argsort(descending=True)
-    covered = coverage(anatomy, person)[0, :body][middle][backwards].clamp(0, 1)
+    covered = Hair(anatomy, person).coverage()[0, :body][middle][backwards].clamp(0, 1)
     lost = covered.cummax(0).values - covered
     # Hairs of a hairline begin unevenly: of two side by side one is further in.
     assert len(covered) > 40 and lost.max() < 0.3
@@ -140,7 +140,7 @@ def covered_by_hair(head, renderer, identity):
     """How much hair hides (vertex,) of one person's body, 0..1 and beyond."""
     split = head.split(identity)
     person = appearance_of(split.traits, split.appearance)
-    return coverage(renderer.anatomy, person)[0, : len(head.mean)]
+    return Hair(renderer.anatomy, person).coverage()[0, : len(head.mean)]
 
 
 def test_a_fringe_hangs_lower_away_from_the_parting(head, renderer) -> None:

@@ -169,16 +169,26 @@ class Objective:
         return float(squares.detach()), gradient
 
     @torch.no_grad()
-    def curvature(self, vector: Tensor) -> Tensor:
-        """J J^T (unknown, unknown) of a pixel's Jacobian J, on average, measured by differences."""
+    def curvatures(self, vectors: Tensor) -> list[Tensor]:
+        """J J^T (unknown, unknown) of a pixel's Jacobian J, on average, measured by differences.
+
+        One for each of vectors (batch, unknown) that differ in the scene alone: the people in whom
+        one unknown is moved, who take as long as their pictures do, are the same.
+        """
         unknowns, count = self.unknowns, len(self.unknowns.scene)
-        moved = vector + torch.diag(unknowns.step)
-        person = unknowns.people(self._renderer, vector[None])
-        rows = [self.residuals(vector[None], person)]
-        rows += [self.residuals(row[None], person) for row in moved[:count]]
-        for some in torch.split(moved[count:], _PEOPLE_AT_ONCE):
-            people = unknowns.people(self._renderer, some)
-            rows += [self.residuals(row[None], people.one(k)) for k, row in enumerate(some)]
-        residuals = torch.cat(rows)
-        jacobian = (residuals[1:] - residuals[:1]) / unknowns.step[:, None]
+        moves = torch.diag(unknowns.step)
+        person = unknowns.people(self._renderer, vectors[:1])
+        rows = [
+            [self.residuals(row[None], person) for row in (vector, *(vector + moves[:count]))]
+            for vector in vectors
+        ]
+        for some in torch.split(moves[count:], _PEOPLE_AT_ONCE):
+            people = unknowns.people(self._renderer, vectors[0] + some)
+            for vector, residuals in zip(vectors, rows, strict=True):
+                residuals.append(self.residuals(vector + some, people))
+        return [self._curvature(torch.cat(residuals)) for residuals in rows]
+
+    def _curvature(self, residuals: Tensor) -> Tensor:
+        """Of residuals (1 + unknown, _) without and with each unknown moved by its step."""
+        jacobian = (residuals[1:] - residuals[:1]) / self.unknowns.step[:, None]
         return jacobian @ jacobian.T / self.pixels

@@ -98,7 +98,7 @@ class Fitter:
                 vector = objective.best_mouth(torch.cat([mouths, vector[None]]))
             objective.focus(vector)
             if stage.measure:
-                curvature = objective.curvature(vector)
+                (curvature,) = objective.curvatures(vector[None])
             for fit in self._descend(objective, vector, stage, curvature):
                 vector = fit.vector
                 yield fit
@@ -110,18 +110,26 @@ class Fitter:
         """The first stage from the likeliest start, or from the best of others if it is better."""
         objective = self.objective(picture, stage.size)
 
-        def way_from(start: Tensor) -> Iterator[Fit]:
-            objective.focus(start)
-            yield from self._descend(objective, start, stage, objective.curvature(start))
+        def ways_from(starts: list[Tensor]) -> list[Iterator[Fit]]:
+            """Ways from starts that show the same person."""
+            objective.focus(starts[0])
+            curvatures = objective.curvatures(torch.stack(starts))
+            both = zip(starts, curvatures, strict=True)
+            return [self._descend(objective, start, stage, curved) for start, curved in both]
 
         def left(path: list[Fit]) -> float:
             return path[-1].error
 
         likeliest, *others = self.starts(picture)
-        path = list(way_from(likeliest))
+        (way,) = ways_from([likeliest])
+        path = list(way)
         if not others or left(path) < self._lost:
             return path
-        ways = [way_from(start) for start in others]
+        alike: dict[bytes, list[Tensor]] = {}
+        for start in others:
+            who = self.unknowns.identity(start[None]).numpy().tobytes()
+            alike.setdefault(who, []).append(start)
+        ways = [way for some in alike.values() for way in ways_from(some)]
         tried = [list(islice(way, _TRIED)) for way in ways]
         best = min(range(len(tried)), key=lambda number: left(tried[number]))
         return min(path, [*tried[best], *ways[best]], key=left)

@@ -10,7 +10,7 @@ Indices are unsigned, which spares the compiled code the case of counting from a
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Indices = NDArray[np.uint32]
@@ -60,7 +60,7 @@ def backward(
         )
 
 
-@kernel
+@leaf
 def _edge_functions(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> Floats4:
     """E at (x, y) for the edges opposite a, b, c, positive inside, and the sign that made it so."""
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
@@ -72,7 +72,7 @@ def _edge_functions(screen: Floats, a: int, b: int, c: int, x: float, y: float) 
     return side * ea, side * eb, side * ec, side
 
 
-@kernel
+@leaf
 def _coordinates(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> Floats4:
     """Barycentric coordinates E_i z_j z_k scale of (x, y), never negative, and that scale."""
     ea, eb, ec, _ = _edge_functions(screen, a, b, c, x, y)
@@ -83,7 +83,7 @@ def _coordinates(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> 
     return wa * scale, wb * scale, wc * scale, scale
 
 
-@kernel
+@leaf
 def _forward_image(
     attributes: Floats, screen: Floats, faces: Indices, face_id: Ids, image: Floats
 ) -> None:
@@ -136,7 +136,7 @@ def forward_seen(
                 start, many = start + many, 0
 
 
-@kernel
+@leaf
 def _backward_image(
     attributes: Floats,
     screen: Floats,

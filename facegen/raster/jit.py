@@ -90,12 +90,21 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
 
 def kernel(function: _Function) -> _Function:
     """Compile for one thread on first call."""
-    return cast(_Function, _compiled(function))
+    return cast(_Function, _compiled(function, _nrt=True))
+
+
+def leaf(function: _Function) -> _Function:
+    """A kernel that neither makes arrays nor calls what does.
+
+    It counts no references. Others do at every call, for every array they are given and every piece
+    they take of one, which takes longer than most of what is called a hundred thousand times.
+    """
+    return cast(_Function, _compiled(function, _nrt=False))
 
 
 def inlined(function: _Function) -> _Function:
-    """Compile into the kernels that call it, however long it is: no vectors in loops with calls."""
-    return cast(_Function, _compiled(function, forceinline=True))
+    """A leaf that is compiled into its callers, however long: no vectors in loops with calls."""
+    return cast(_Function, _compiled(function, _nrt=False, forceinline=True))
 
 
 def stand_in(function: Callable[..., Any], substitute: Callable[..., Any]) -> None:
@@ -115,8 +124,8 @@ def parallel_kernel(function: _Function) -> _Function:
     on_one_thread = types.FunctionType(function.__code__, function.__globals__)
     # numba's files of compilations tell functions apart by their names alone.
     on_one_thread.__qualname__ = f"{function.__qualname__}_on_one_thread"
-    serial = kernel(on_one_thread)
-    parallel = _compiled(function, parallel=True)
+    serial = _compiled(on_one_thread, _nrt=True)
+    parallel = _compiled(function, parallel=True, _nrt=True)
 
     @functools.wraps(function)
     def run(*arguments: Any) -> Any:

@@ -10,8 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
-from facegen.raster.planes import coordinates, is_front, nearness, on_line, push, way_out
+from facegen.raster.jit import leaf, parallel_kernel, prange
+from facegen.raster.planes import (
+    Corners,
+    coordinates,
+    corners,
+    is_front,
+    nearness,
+    on_line,
+    push,
+    way_out,
+)
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -69,23 +78,22 @@ def meet(
                 for column in unlike[:many]:
                     right = column + 1 - along
                     first, second = ids[column], next_ids[right]
-                    if _touch(faces[first], faces[second]) or _is_one_surface(
+                    if _touch(corners(faces, first), corners(faces, second)) or _is_one_surface(
                         first, second, right + 0.5, row + along + 0.5, place, faces, neighbours
                     ):
                         continue
-                    # So few get here that the tuple, counted at every call, costs nothing.
                     _pair(first, second, row, column, along, image, walked, borders, by_screen[n])
 
 
-@kernel
+@leaf
 def _find_unlike(
     ids: Ids, next_ids: Ids, found: Ids, samples: Floats, next_samples: Floats,
     right: int, unlike: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """List the samples of a row that show another surface than the next one, return how many.
 
-    The next one is in the same row, right = 1, or below, 0. A row at a time, because numba counts
-    references to its arrays at every call.
+    The next one is in the same row, right = 1, or below, 0. A row at a time, because the caller
+    counts references to every piece of an array.
     """
     many = 0
     for column in range(len(ids) - right):
@@ -100,15 +108,15 @@ def _find_unlike(
     return many
 
 
-@kernel
-def _touch(one: Faces, other: Faces) -> bool:
+@leaf
+def _touch(one: Corners, other: Corners) -> bool:
     """Whether two faces have a corner in common."""
     (a, b, c), (d, e, f) = (one[0], one[1], one[2]), (other[0], other[1], other[2])
     has_a, has_b = (a == d) | (a == e) | (a == f), (b == d) | (b == e) | (b == f)
     return bool(has_a | has_b | (c == d) | (c == e) | (c == f))
 
 
-@kernel
+@leaf
 def _is_one_surface(
     first: int, second: int, x: float, y: float, screen: Floats, faces: Faces, neighbours: Ids
 ) -> bool:
@@ -132,7 +140,7 @@ def _is_one_surface(
     return False
 
 
-@kernel
+@leaf
 def _pair(
     first: int,
     second: int,
@@ -157,12 +165,12 @@ def _pair(
             high = min(ends[i], 1.0 if j == 0 else starts[j - 1])
             if low > high:
                 continue
-            one, other = faces[ones[i]], faces[others[j]]
+            one, other = corners(faces, ones[i]), corners(faces, others[j])
             if ones[i] == others[j]:
                 return
-            ahead, right, down = nearness(one, screen, x, y)
-            other_ahead, other_right, other_down = nearness(other, screen, x, y)
-            ahead, right, down = ahead - other_ahead, right - other_right, down - other_down
+            near, one_right, one_down = nearness(one, screen, x, y)
+            far, other_right, other_down = nearness(other, screen, x, y)
+            ahead, right, down = near - far, one_right - other_right, one_down - other_down
             slope = right if along == 0 else down
             if ahead + low * slope < 0 or ahead + high * slope >= 0:
                 continue
@@ -172,13 +180,13 @@ def _pair(
             gain = _gain(one, other, row, column, along, px, py, image)
             # The place moves by change / -slope, and counts slope^2 / (right^2 + down^2).
             gain *= -slope / ((right * right + down * down) * (side * side))
-            push(gain, one, screen, px, py, by_screen)
-            push(-gain, other, screen, px, py, by_screen)
+            push(gain, one, screen, px, py, one_right, one_down, by_screen)
+            push(-gain, other, screen, px, py, other_right, other_down, by_screen)
             return
         at = ends[i]
 
 
-@kernel
+@leaf
 def _walk(
     face: int,
     x: float,
@@ -197,22 +205,23 @@ def _walk(
     screen, faces = image.screen, image.faces
     at = start
     for count in range(_LONGEST_WALK):
-        here, slopes = on_line(faces[face], screen, x, y, along)
+        here, slopes = on_line(corners(faces, face), screen, x, y, along)
         end, across = way_out(here, slopes, way, 1.0 - start)
         walked[count], at = face, end if (end - at) * way > 0 else at
         ends[count] = at
         if across < 0:
             return count + 1
         face = image.neighbours[face, across]
-        if face < 0 or not is_front(faces[face], screen):
+        if face < 0 or not is_front(corners(faces, face), screen):
             return count + 1
     return _LONGEST_WALK
 
 
-@kernel
+@leaf
 def _gain(
-    one: Faces, other: Faces, row: int, column: int, along: int, x: float, y: float, image: _Image
-) -> float:
+    one: Corners, other: Corners, row: int, column: int, along: int, x: float, y: float,
+    image: _Image,
+) -> float:  # fmt: skip
     """The gradient by how much more is seen of one face, and less of another, at a point."""
     samples, screen, layers = image.samples, image.screen, image.layers
     side = len(samples) // len(image.by_pixels)
@@ -227,8 +236,8 @@ def _gain(
     return gain
 
 
-@kernel
-def _shown(face: Faces, k: int, x: float, y: float, screen: Floats, layers: Floats) -> float:
+@leaf
+def _shown(face: Corners, k: int, x: float, y: float, screen: Floats, layers: Floats) -> float:
     """Channel k of a face at a point: interpolated and mixed."""
     a, b, c = coordinates(face, screen, x, y)
     a, b, c = a / screen[face[0], 2], b / screen[face[1], 2], c / screen[face[2], 2]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -98,7 +98,7 @@ def _occlude(
                 outer[along, row, column] = named if is_outer else known
 
 
-@kernel
+@leaf
 def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, screen: Floats) -> bool:
     """Whether an edge, named as in occluders, lies no less far out than the one that is known."""
     if named * known <= 0:
@@ -120,7 +120,7 @@ def _fronts(screen: Floats, faces: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return is_front
 
 
-@kernel
+@leaf
 def _end(edge: Ids, is_front: NDArray[np.bool_]) -> int:
     """The face towards the viewer that ends at an edge, -1 if none does."""
     face, other = edge[2], edge[3]
@@ -130,7 +130,7 @@ def _end(edge: Ids, is_front: NDArray[np.bool_]) -> int:
     return int(other if other_is_front else face)
 
 
-@kernel
+@leaf
 def _edge(
     along: int, a: int, b: int, face: int, screen: Floats, faces: NDArray[np.uint32], lines: int
 ) -> _Edge:
@@ -151,7 +151,7 @@ def _edge(
     return _Edge(int(a), int(b), face, along, int(first), int(last), 1 if lean < 0 else -1)
 
 
-@kernel
+@leaf
 def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float, float]:
     """Where an edge crosses a line: share of the way from a to b, and u."""
     across, number = 1 - along, screen.dtype.type
@@ -160,7 +160,7 @@ def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float
     return t, start[along] + t * (stop[along] - start[along])
 
 
-@kernel
+@leaf
 def _crossing(line: int, edge: _Edge, screen: Floats, depth: NDArray[np.float32]) -> int:
     """The first of the samples beside an edge on a line.
 
@@ -177,7 +177,7 @@ def _crossing(line: int, edge: _Edge, screen: Floats, depth: NDArray[np.float32]
     return before if depth[row, column] * inverse_depth > number(1) else -1
 
 
-@kernel
+@leaf
 def _reaches(
     face: int, row: int, column: int, screen: Floats, faces: NDArray[np.uint32], neighbours: Ids,
     face_id: Ids, is_front: NDArray[np.bool_],
@@ -203,7 +203,7 @@ def _reaches(
     return False
 
 
-@kernel
+@leaf
 def _edge_function(screen: Floats, tail: int, head: int, x: float, y: float) -> float:
     """Twice the area of (tail, head, point), positive inside a face that looks at the viewer."""
     tx, ty = screen[tail, 0], screen[tail, 1]
@@ -211,7 +211,7 @@ def _edge_function(screen: Floats, tail: int, head: int, x: float, y: float) -> 
     return area
 
 
-@kernel
+@leaf
 def _third(faces: NDArray[np.uint32], face: int, a: int, b: int) -> int:
     """The corner of a face that is neither a nor b."""
     for i in range(3):

@@ -3,40 +3,47 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel
+from facegen.raster.jit import leaf
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Faces = NDArray[np.uint32]
+Corners = tuple[int, int, int]
 Floats3 = tuple[float, float, float]
 
 
-@kernel
-def coordinates(face: Faces, screen: Floats, x: float, y: float) -> Floats3:
+@leaf
+def corners(faces: Faces, face: int) -> Corners:
+    """A face's vertices: numbers, because numba counts references to every piece of an array."""
+    return faces[face, 0], faces[face, 1], faces[face, 2]
+
+
+@leaf
+def coordinates(face: Corners, screen: Floats, x: float, y: float) -> Floats3:
     """Barycentric coordinates of a point of the screen."""
     ax, ay = screen[face[0], 0] - x, screen[face[0], 1] - y
     bx, by = screen[face[1], 0] - x, screen[face[1], 1] - y
     cx, cy = screen[face[2], 0] - x, screen[face[2], 1] - y
     a, b, c = bx * cy - cx * by, cx * ay - ax * cy, ax * by - bx * ay
-    area = a + b + c
-    return a / area, b / area, c / area
+    size = 1.0 / (a + b + c)
+    return a * size, b * size, c * size
 
 
-@kernel
-def nearness(face: Faces, screen: Floats, x: float, y: float) -> Floats3:
+@leaf
+def nearness(face: Corners, screen: Floats, x: float, y: float) -> Floats3:
     """1 / z of a face's plane at a point, and its derivatives to the right and down."""
     a, b, c = coordinates(face, screen, x, y)
     za, zb, zc = 1.0 / screen[face[0], 2], 1.0 / screen[face[1], 2], 1.0 / screen[face[2], 2]
     ax, ay = np.float64(screen[face[0], 0]), np.float64(screen[face[0], 1])
     bx, by = screen[face[1], 0] - ax, screen[face[1], 1] - ay
     cx, cy = screen[face[2], 0] - ax, screen[face[2], 1] - ay
-    area = bx * cy - cx * by
-    right = ((zb - za) * cy - (zc - za) * by) / area
-    down = ((zc - za) * bx - (zb - za) * cx) / area
+    size = 1.0 / (bx * cy - cx * by)
+    right = ((zb - za) * cy - (zc - za) * by) * size
+    down = ((zc - za) * bx - (zb - za) * cx) * size
     return a * za + b * zb + c * zc, right, down
 
 
-@kernel
-def is_front(face: Faces, screen: Floats) -> bool:
+@leaf
+def is_front(face: Corners, screen: Floats) -> bool:
     """Whether a face looks at the viewer."""
     ax, ay = screen[face[0], 0], screen[face[0], 1]
     bx, by = screen[face[1], 0] - ax, screen[face[1], 1] - ay
@@ -44,8 +51,10 @@ def is_front(face: Faces, screen: Floats) -> bool:
     return bool(cx * by - bx * cy > 0)
 
 
-@kernel
-def on_line(face: Faces, screen: Floats, x: float, y: float, along: int) -> tuple[Floats3, Floats3]:
+@leaf
+def on_line(
+    face: Corners, screen: Floats, x: float, y: float, along: int
+) -> tuple[Floats3, Floats3]:
     """Barycentric coordinates of a point, and how they change along a line of samples.
 
     The line goes right or down, along = 0 or 1.
@@ -62,7 +71,7 @@ def on_line(face: Faces, screen: Floats, x: float, y: float, along: int) -> tupl
     return (a * size, b * size, c * size), (da * size, db * size, dc * size)
 
 
-@kernel
+@leaf
 def way_out(here: Floats3, slopes: Floats3, way: float, limit: float) -> tuple[float, int]:
     """How far from a point a line of samples leaves a face, and opposite which of its corners.
 
@@ -78,11 +87,16 @@ def way_out(here: Floats3, slopes: Floats3, way: float, limit: float) -> tuple[f
     return end, across
 
 
-@kernel
-def push(gain: float, face: Faces, screen: Floats, x: float, y: float, by_screen: Floats) -> None:
-    """Add the gradient by a face's corners, given that by its nearness at a point."""
+@leaf
+def push(
+    gain: float, face: Corners, screen: Floats, x: float, y: float, right: float, down: float,
+    by_screen: Floats,
+) -> None:  # fmt: skip
+    """Add the gradient by a face's corners, given that by its nearness at a point.
+
+    right, down: the nearness's own derivatives, as `nearness` gives them.
+    """
     shares = coordinates(face, screen, x, y)
-    _, right, down = nearness(face, screen, x, y)
     for i in range(3):
         corner, share = face[i], shares[i] * gain
         by_screen[corner, 0] -= share * right

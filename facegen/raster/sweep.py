@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -39,7 +39,7 @@ def sweep(
                         )  # fmt: skip
 
 
-@kernel
+@leaf
 def _move_edge(
     edge: Ids,
     ends_first: bool,
@@ -92,7 +92,7 @@ def _move_edge(
     by_screen[b, across] -= gain * slope * t
 
 
-@kernel
+@leaf
 def _shown(one: Floats, other: Floats, share: float, k: int) -> float:
     """Channel k on the way from one vertex to another: interpolated and mixed."""
     channels = len(one) // 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
-from facegen.raster.jit import inlined, kernel, parallel_kernel, prange, thread_count
+from facegen.raster.jit import inlined, kernel, leaf, parallel_kernel, prange, thread_count
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -185,7 +185,7 @@ def _read(rows: Ints, at: int) -> Box:
     return rows[at], rows[at + _BATCH], rows[at + 2 * _BATCH], rows[at + 3 * _BATCH]
 
 
-@kernel
+@leaf
 def _cover(
     one: float, face: int, box: Box, edges: Edges, shares: tuple[float, float, float], tiles: Ints
 ) -> None:
