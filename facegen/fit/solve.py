@@ -22,9 +22,11 @@ from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
 from facegen.morphable import MorphableModel
 from facegen.render import Renderer, RenderSettings
 
-_STARTS, _TRIED = 5, 9
-"""Views that a fit to a rendered picture may start from, and how many fits on its way, the start
-among them, each of those behind the first has to be the best."""
+_STARTS = 5
+_RUNGS = ((5, 4), (9, 3), (14, 2), (20, 1))
+"""Views that a fit to a rendered picture starts from, and after how many fits on the way, the start
+among them, how many of the ways are gone on with (successive halving: Karnin, Koren & Somekh 2013).
+"""
 
 _MEMORY = 10
 _WINDOW, _BACKTRACKS, _PATIENCE = 4, 4, 3
@@ -78,9 +80,9 @@ class Fitter:
     def fit(self, picture: Picture, gradients: int = GRADIENTS) -> Iterator[Fit]:
         """Improve on the mean face, step by step, until the picture is explained.
 
-        gradients: how many steps are tried, if none stalls. The first stage is tried from further
-        starts if it leaves much; the best alone is reported. Then many mouths are tried, and in the
-        end, of a photograph, hairdos.
+        gradients: how many steps are tried, if none stalls. To a rendered picture the first stage
+        is tried from several starts; the best alone is reported. Then many mouths are tried, and in
+        the end, of a photograph, hairdos.
         """
         stages = [
             replace(stage, gradients=max(2, round(stage.gradients * gradients / GRADIENTS)))
@@ -107,32 +109,27 @@ class Fitter:
             yield Fit(groomed, objective.error(groomed))
 
     def _first(self, picture: Picture, stage: Stage) -> list[Fit]:
-        """The first stage from the likeliest start, or from the best of others if it is better."""
+        """The first stage, from the start that leads furthest down."""
         objective = self.objective(picture, stage.size)
-
-        def ways_from(starts: list[Tensor]) -> list[Iterator[Fit]]:
-            """Ways from starts that show the same person."""
-            objective.focus(starts[0])
-            curvatures = objective.curvatures(torch.stack(starts))
-            both = zip(starts, curvatures, strict=True)
-            return [self._descend(objective, start, stage, curved) for start, curved in both]
-
-        def left(path: list[Fit]) -> float:
-            return path[-1].error
-
-        likeliest, *others = self.starts(picture)
-        (way,) = ways_from([likeliest])
-        path = list(way)
-        if not others or left(path) < self._lost:
-            return path
+        starts = self.starts(picture)[: _STARTS if self.rendered else 1]
         alike: dict[bytes, list[Tensor]] = {}
-        for start in others:
+        for start in starts:
             who = self.unknowns.identity(start[None]).numpy().tobytes()
             alike.setdefault(who, []).append(start)
-        ways = [way for some in alike.values() for way in ways_from(some)]
-        tried = [list(islice(way, _TRIED)) for way in ways]
-        best = min(range(len(tried)), key=lambda number: left(tried[number]))
-        return min(path, [*tried[best], *ways[best]], key=left)
+        ways: list[_Way] = []
+        for some in alike.values():
+            objective.focus(some[0])
+            curvatures = objective.curvatures(torch.stack(some))
+            for start, curvature in zip(some, curvatures, strict=True):
+                ways.append(_Way(self._descend(objective, start, stage, curvature)))
+        for fits, kept in _RUNGS:
+            for way in ways:
+                way.go_on(fits - len(way.path))
+            ways = sorted(ways, key=lambda way: way.path[-1].error)[:kept]
+            if ways[0].path[-1].error < self._lost:
+                break
+        ways[0].go_on(None)
+        return ways[0].path
 
     def starts(self, picture: Picture) -> list[Tensor]:
         """Vectors (unknown,) to start from, the likeliest first."""
@@ -197,6 +194,18 @@ class Fitter:
                 vector, slope = moved, new_slope
                 error = (squares / objective.pixels) ** 0.5
                 yield Fit(vector, error)
+
+
+class _Way:
+    """Fits that are found when they are asked for; path: so far."""
+
+    def __init__(self, fits: Iterator[Fit]):
+        self.path: list[Fit] = []
+        self._fits = fits
+
+    def go_on(self, count: int | None) -> None:
+        """By so many fits, or to the end."""
+        self.path += islice(self._fits, count)
 
 
 class _Steps:
