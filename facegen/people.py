@@ -51,8 +51,8 @@ class People:
         """Person `number` alone, as a batch of one."""
         return _some(self, slice(number, number + 1))
 
-    def some(self, numbers: slice) -> "People":
-        """Those people; their memory is shared."""
+    def some(self, numbers: slice | NDArray[np.intp]) -> "People":
+        """Those people, in that order; of a slice, memory is shared."""
         return _some(self, numbers)
 
 
@@ -72,7 +72,7 @@ def distinct(
 _Batch = TypeVar("_Batch", People, Appearance)
 
 
-def _some(batch: _Batch, numbers: slice) -> _Batch:
+def _some(batch: _Batch, numbers: slice | NDArray[np.intp]) -> _Batch:
     fields = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
     for name, value in fields.items():
         if isinstance(value, Tensor):

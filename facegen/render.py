@@ -1,6 +1,6 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property, wraps
@@ -45,6 +45,11 @@ FINE = 256
 
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
+
+_SAMPLES_AT_ONCE = 2**25
+_MOST_AT_ONCE = 256
+"""Off the CPU, as many pictures as have so many samples, and no more: a device works on all of a
+batch at once, and waits several microseconds for each of a thousand operations, however small."""
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -107,10 +112,10 @@ class Renderer:
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
-        with self._there():
+        with self.there():
             return self.decoder.people(identity, expression, texture)
 
-    def _there(self) -> AbstractContextManager[object]:
+    def there(self) -> AbstractContextManager[object]:
         """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
         return nullcontext() if self.device.type == "cpu" else self.device
 
@@ -164,7 +169,7 @@ class Renderer:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
             lit = Lit(surface, light, visible, opened, *lights)
-            with self._there():
+            with self.there():
                 shown = self.painter(
                     lit, people.appearance, screen, self.faces, fragments, colour=colour
                 )
@@ -211,18 +216,43 @@ class Renderer:
         """
         self.model.check_coefficients(identity, expression, len(labels))
         everyone, _, which = distinct(identity, expression)
-        shown = torch.from_numpy(everyone).to(self.device)
-        who, how = shown[:, : self.model.identity_size], shown[:, self.model.identity_size :]
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
         views = self.view(torch.from_numpy(labels).to(self.device), names)
         with torch.no_grad():
-            for first in range(0, len(everyone), _PEOPLE_AT_ONCE):
-                some = slice(first, first + _PEOPLE_AT_ONCE)
-                people = self.people(who[some], None if expression is None else how[some])
-                members = np.flatnonzero((which >= some.start) & (which < some.stop))
-                groups = views.some(members).grouped(which[members] - first, POSES_AT_ONCE)
-                for rows, shown_people, view in groups:
-                    pictures = self.render(people.some(shown_people), view, colour=colour)
-                    output[members[rows]] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
+            for rows, people, view in self._scenes(everyone, which, views):
+                pictures = self.render(people, view, colour=colour)
+                output[rows] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
         return output if colour else output[..., 0]
+
+    def _scenes(
+        self, everyone: NDArray[np.float32], which: NDArray[np.intp], views: View
+    ) -> Iterator[tuple[NDArray[np.intp], People, View]]:
+        """Yield the numbers of pictures that are rendered together, their people and views.
+
+        everyone (person, coefficient): identity, and expression behind it if there is one; which
+        (picture,): whom each picture shows. On the CPU what pictures share is worked out once.
+        """
+        if self.device.type != "cpu":
+            samples = (self.settings.size * self.settings.samples_per_axis) ** 2
+            most = min(_MOST_AT_ONCE, max(1, _SAMPLES_AT_ONCE // samples))
+            for first in range(0, len(which), most):
+                rows = np.arange(first, min(first + most, len(which)))
+                some, person = np.unique(which[rows], return_inverse=True)
+                people = self._decoded(everyone[some]).some(person.reshape(-1))
+                yield rows, people, views.some(rows)
+            return
+        for first in range(0, len(everyone), _PEOPLE_AT_ONCE):
+            end = first + _PEOPLE_AT_ONCE
+            people = self._decoded(everyone[first:end])
+            members = np.flatnonzero((which >= first) & (which < end))
+            for rows, shown, view in views.some(members).grouped(
+                which[members] - first, POSES_AT_ONCE
+            ):
+                yield members[rows], people.some(shown), view
+
+    def _decoded(self, coefficients: NDArray[np.float32]) -> People:
+        """People of coefficients (person, coefficient), as _scenes has them."""
+        them = torch.from_numpy(coefficients).to(self.device)
+        who, how = them[:, : self.model.identity_size], them[:, self.model.identity_size :]
+        return self.people(who, how if how.shape[1] else None)

@@ -117,11 +117,16 @@ def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lit(facing: Tensor, seen: Tensor, depth: Tensor) -> Tensor:
-    """The share (batch, vertex) of the light that reaches vertices, in plain torch.
+    """The share (batch, vertex) of the light that reaches vertices, off the CPU.
 
     facing, seen: see receive. depth (batch, SAMPLES, SAMPLES): the map.
     """
-    share = plain.visibility(*receive(seen, facing), depth)
+    look_up = plain.visibility
+    if depth.device.type == "cuda":
+        from facegen.raster import cuda
+
+        look_up = cuda.visibility
+    share = look_up(*receive(seen, facing), depth)
     return torch.where(facing[:, 2] > _AWAY, 1.0, share)
 
 

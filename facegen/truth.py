@@ -8,7 +8,7 @@ from torch import Tensor
 
 from facegen import landmarks
 from facegen.anatomy import Anatomy
-from facegen.errors import UserError
+from facegen.device import move
 from facegen.geometry import project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
@@ -63,24 +63,20 @@ class Truth:
 
 
 class GroundTruth:
-    """Tells the truth about what a renderer draws, on the CPU."""
+    """Tells the truth about what a renderer draws, where that one draws it."""
 
     def __init__(self, renderer: Renderer):
-        """Raise UserError for a renderer on another device."""
-        if renderer.device.type != "cpu":
-            raise UserError(
-                f"the truth is told on the CPU, and this renderer is on {renderer.device}; take "
-                "another one for it"
-            )
+        """A renderer that stays on its device."""
         self._renderer = renderer
         model, anatomy = renderer.model, renderer.anatomy
         canonical = model.mean if model.canonical is None else model.canonical
         is_skin, mouth, sky = (
-            plane[: len(canonical)].numpy()
+            plane[: len(canonical)].cpu().numpy()
             for plane in (anatomy.is_skin, anatomy.mouth, anatomy.occlusion)
         )
         is_outside = (is_skin > 0.5) & (mouth < 0.5)
         self._landmarks = landmarks.find(canonical, model.faces, is_outside, sky)
+        move(self._landmarks, renderer.device)
         self._fields = _fields(anatomy)
 
     def landmarks(self, people: People, view: View, size: int) -> Tensor:
@@ -93,15 +89,15 @@ class GroundTruth:
 
     def __call__(self, people: People, view: View) -> Truth:
         """The truth about renderer.render(people, view), without gradients."""
-        with torch.no_grad():
+        with torch.no_grad(), self._renderer.there():
             return self._tell(people, view)
 
-    @torch.no_grad()
     def parts(self, people: People, view: View) -> Tensor:
         """What pixels show (batch, height, width) alone, in a third of the time."""
-        vertices = self._renderer.pose(people.vertices, view.turn)
-        fragments, seen, painted = self._look(people, view, vertices)
-        return _parts(fragments.face_id >= 0, painted[..., 6], seen[..., 10:])
+        with torch.no_grad(), self._renderer.there():
+            vertices = self._renderer.pose(people.vertices, view.turn)
+            fragments, seen, painted = self._look(people, view, vertices)
+            return _parts(fragments.face_id >= 0, painted[..., 6], seen[..., 10:])
 
     def _look(
         self, people: People, view: View, vertices: Tensor
@@ -191,7 +187,7 @@ def _intrinsics(view: View, size: int) -> Tensor:
 
 def _fields(anatomy: Anatomy) -> Tensor:
     """The fields (field, vertex) that _parts reads, in its order."""
-    jaw = np.interp(anatomy.around.numpy(), _JAW_ANGLE, _JAW_HEIGHT)
+    jaw = np.interp(anatomy.around.cpu().numpy(), _JAW_ANGLE, _JAW_HEIGHT)
     below_jaw = torch.from_numpy(jaw).to(anatomy.points) - anatomy.points[1]
     facial = torch.maximum(anatomy.beard, anatomy.moustache)
     return torch.stack(
@@ -224,5 +220,5 @@ def _parts(somebody: Tensor, covered: Tensor, fields: Tensor) -> Tensor:
     }
     parts = somebody.new_zeros(somebody.shape, dtype=torch.uint8)
     for name, where in layers.items():
-        parts[where & somebody] = PARTS.index(name)
+        parts.masked_fill_(where & somebody, PARTS.index(name))
     return parts

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from facegen.benchmark import compare, one_thread
 from facegen.geometry import Camera
+from facegen.gpu_rate import Traffic, report, summary
+from facegen.morphable import MorphableModel
 from facegen.rivals import BACKGROUND, Facegen, Renderer, View
 from facegen.rivals_forward import RIVALS
 from facegen.subjects import bumpy_spheres, front, sphere
@@ -111,3 +113,22 @@ def test_sphere_is_closed_and_faces_outwards() -> None:
     assert edges == {(b, a) for a, b in edges}
     a, b, c = vertices[faces].transpose(1, 0, 2)
     assert (np.einsum("fi,fi->f", np.cross(b - a, c - a), a + b + c) > 0).all()
+
+
+def test_traffic_counts_what_is_read_and_written() -> None:
+    rows, numbers = torch.zeros(100, 10), torch.arange(20)
+    with Traffic(torch.device("cpu")) as traffic:
+        looked_up = rows[numbers]  # 20 numbers of 8 bytes, 200 of 4 twice
+        looked_up[:10].mul_(2.0)  # 100 of 4 twice; a view is free
+        looked_up[:1].expand(50, 10) + 1  # 10 read, 500 written
+    assert traffic.operations == 3
+    assert traffic.bytes == (160 + 1600) + 800 + (40 + 2000)
+
+
+def test_a_devices_report_names_the_limit(head: MorphableModel) -> None:
+    found = report(head, 16, torch.device("cpu"), 0.0, pictures=30)
+    share = found["images_per_second"] / found["images_per_second_of_memory"]
+    assert 0 < share < 1
+    assert f": {share:.2f} of that" in summary(found)
+    assert found["operations"] > 100
+    assert found["raster_milliseconds_per_image"]["ours"] > 0

@@ -1,12 +1,14 @@
 """Compilations are kept for the sources that they were made from."""
 
+import ast
 import errno
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
-from facegen.raster.jit import forget_others, kernel, sources_digest
+from facegen.raster.jit import forget_others, kernel, leaf, sources_digest
 
 
 def test_any_file_with_kernels_changes_the_digest(tmp_path: Path) -> None:
@@ -79,3 +81,28 @@ def test_what_a_power_cut_left_is_compiled_anew(
     file.write_bytes(left)
     assert again() == (8.0, 0)
     assert again() == (8.0, 1)
+
+
+def test_leaves_make_no_arrays() -> None:
+    """Nor get them from kernels that they call: nobody would ever give those back."""
+
+    @leaf
+    def made(count: int) -> object:
+        return np.zeros(count)
+
+    with pytest.raises(numba.TypingError):
+        made(3)
+    package = Path(__file__).parents[1] / "facegen"
+    leaves, makers = [], {"zeros", "empty"}
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                marks = {getattr(mark, "id", "") for mark in node.decorator_list}
+                if "kernel" in marks:
+                    makers.add(node.name)
+                if marks & {"leaf", "inlined"}:
+                    leaves.append(node)
+    assert len(leaves) > 30
+    for node in leaves:
+        called = {getattr(one, "attr", getattr(one, "id", "")) for one in ast.walk(node)}
+        assert not called & makers, node.name

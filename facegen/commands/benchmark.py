@@ -36,6 +36,32 @@ def render(
     click.echo(json.dumps(found, indent=1) if as_json else summary(found))
 
 
+@command.command("gpu")
+@click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+@FACE_MODEL
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=5,
+    show_default=True,
+    help="Time for each measurement.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def gpu(size: int, face_model: Path | None, seconds: int, as_json: bool) -> None:
+    """Measure drawing on the GPU, beside its memory's speed and PyTorch3D's rasterizer."""
+    import torch
+
+    from facegen.errors import UserError
+    from facegen.gpu_rate import report, summary
+    from facegen.morphable import load
+
+    model = load(face_model)
+    if not torch.cuda.is_available():
+        raise UserError("PyTorch finds no usable GPU; measure the CPU with `benchmark render`")
+    found = report(model, size, torch.device("cuda"), seconds)
+    click.echo(json.dumps(found, indent=1) if as_json else summary(found))
+
+
 @command.command("scaling")
 @click.option(
     "--out",

@@ -52,12 +52,19 @@ def composite(
     layers: (batch, vertex, 2 * channel + 1). background: (channel,) or (batch, channel). The rest
     is as in interpolate and resolve. sight: the vertices in sight, if known. What has one item
     where the batch has more stands for all: under a light that moves, a head that stands still is
-    rasterized once. Compiled into one pass on the CPU in single precision, for faces seen from
-    outside.
+    rasterized once. Compiled into one pass in single precision, on the CPU and on CUDA devices, for
+    faces seen from outside.
     """
     batch, channels = max(len(layers), len(screen)), layers.shape[2] // 2
     height, width = (side // samples_per_axis for side in fragments.face_id.shape[1:])
     background = background.reshape(-1, channels)
+    if layers.device.type == "cuda" and layers.dtype == torch.float32:
+        # Triton is a package that other machines need not have.
+        from facegen.raster import cuda
+
+        return cuda.composite(
+            layers, screen, faces, fragments.face_id, background, samples_per_axis
+        )
     if layers.device.type != "cpu" or layers.dtype != torch.float32:
         fragments = fragments.expand(batch)
         shown = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, fragments))

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
 
-_FACES = 128
+_FACES = 32
+"""A warp's: all lanes wait for the one with the largest box."""
 _INDEX_MASK = 0xFFFFFFFF
 
 
@@ -44,6 +45,7 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
                 shift=SUBSAMPLES.bit_length() - 1,
                 lanes=_FACES,
                 enable_fp_fusion=False,
+                num_warps=1,
             )
     face_id = torch.where(keys == 0, -1, _INDEX_MASK - (keys & _INDEX_MASK)).int()
     return Fragments(face_id, 1 / (keys >> 32).int().view(torch.float32))
@@ -125,14 +127,30 @@ def _draw(  # type: ignore[no-untyped-def]
     least_b = _least(cx, cy, ax, ay)
     least_c = _least(ax, ay, bx, by)
     key_of_face = 0xFFFFFFFF - face.to(tl.int64)
+    place = keys + (picture * height + top) * width + left
+    x, y = left * subsamples + half, top * subsamples + half
+    ea = _edge(bx, by, cx, cy, x, y)
+    eb = _edge(cx, cy, ax, ay, x, y)
+    ec = _edge(ax, ay, bx, by, x, y)
+    right_a, right_b, right_c = (
+        (cy - by) * subsamples,
+        (ay - cy) * subsamples,
+        (by - ay) * subsamples,
+    )
+    # From the last sample of a row of the box to the first of the next.
+    back = across - 1
+    next_a = (bx - cx) * subsamples - back * right_a
+    next_b = (cx - ax) * subsamples - back * right_b
+    next_c = (ax - bx) * subsamples - back * right_c
+    column = tl.zeros_like(across)
     for sample in range(tl.max(samples)):
-        column, row = left + sample % across, top + sample // across
-        x, y = column * subsamples + half, row * subsamples + half
-        ea = _edge(bx, by, cx, cy, x, y)
-        eb = _edge(cx, cy, ax, ay, x, y)
-        ec = _edge(ax, ay, bx, by, x, y)
         inverse = ea.to(tl.float32) * za + eb.to(tl.float32) * zb + ec.to(tl.float32) * zc
         covered = (sample < samples) & (ea >= least_a) & (eb >= least_b) & (ec >= least_c)
         key = (inverse.to(tl.int32, bitcast=True).to(tl.int64) << 32) | key_of_face
-        place = keys + (picture * height + row) * width + column
         tl.atomic_max(place, key, mask=covered, sem="relaxed")
+        is_last = column == back
+        column = tl.where(is_last, 0, column + 1)
+        place += tl.where(is_last, width - back, 1)
+        ea += tl.where(is_last, next_a, right_a)
+        eb += tl.where(is_last, next_b, right_b)
+        ec += tl.where(is_last, next_c, right_c)

@@ -1,0 +1,181 @@
+"""How fast a GPU draws, beside what its memory would allow and beside PyTorch3D's rasterizer."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from facegen.errors import UserError
+from facegen.geometry import project
+from facegen.morphable import MorphableModel
+from facegen.people import distinct
+from facegen.raster import rasterize
+from facegen.render import Renderer, RenderSettings
+from facegen.scene import SPLITS, Variables, mini_batch
+
+PICTURES = 256
+"""Drawn at a time: of mini-batches of every kind, as a data set has them."""
+
+
+class Traffic(TorchDispatchMode):
+    """Counts what torch does on a device while it is entered.
+
+    operations: those that compute, whose every one is a kernel to be launched. bytes: what they
+    read and write, each of them once. Kernels of our own are not seen.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self.operations = self.bytes = 0
+        self._kind = device.type
+
+    def __torch_dispatch__(
+        self, function: Any, kinds: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        result = function(*arguments, **(options or {}))
+        made = [x for x in tree_leaves(result) if isinstance(x, Tensor)]
+        own = any(x.device.type == self._kind for x in made)
+        aliases = [x.alias_info for x in function._schema.returns]
+        is_view = any(alias is not None and not alias.is_write for alias in aliases)
+        if own and not is_view and "empty" not in function._schema.name:
+            given = [x for x in tree_leaves((arguments, options)) if isinstance(x, Tensor)]
+            self.operations += 1
+            self.bytes += sum(map(_size, made)) + _read(function._schema.name, given, made)
+        return result
+
+
+def _size(tensor: Tensor) -> int:
+    """Bytes of memory that a tensor covers: what is expanded is there once."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    counts = [count for count, stride in pairs if stride]
+    return int(np.prod(counts, dtype=np.int64)) * tensor.element_size()
+
+
+def _read(name: str, given: list[Tensor], made: list[Tensor]) -> int:
+    """Bytes that an operation reads: of what it looks things up in, only what it finds."""
+    if not any(part in name for part in ("index", "gather")):
+        return sum(map(_size, given))
+    whole = [tensor for tensor in given if not tensor.is_floating_point()]
+    return sum(map(_size, whole)) + sum(map(_size, made))
+
+
+class Scenes:
+    """Pictures of mini-batches of every kind, ready on a device."""
+
+    def __init__(self, renderer: Renderer, pictures: int):
+        variables = Variables(renderer.model.identity_size)
+        numbers, rows = itertools.count(), 0
+        batches = []
+        while rows < pictures:
+            batches.append(mini_batch(SPLITS[0], 0, next(numbers), variables))
+            rows += len(batches[-1].labels)
+        labels = np.concatenate([batch.labels for batch in batches])[:pictures]
+        identity = np.concatenate([batch.identity for batch in batches])[:pictures]
+        everyone, _, self._which = distinct(identity, None)
+        self._renderer = renderer
+        self._labels = torch.from_numpy(labels).to(renderer.device)
+        self._everyone = torch.from_numpy(everyone).to(renderer.device)
+
+    @torch.no_grad()
+    def draw(self) -> Tensor:
+        """From coefficients to pictures (picture, size, size, 1) on the device."""
+        people = self._renderer.people(self._everyone).some(self._which)
+        return self._renderer.render(people, self._renderer.view(self._labels))
+
+    @torch.no_grad()
+    def screen(self) -> Tensor:
+        """Where the pictures' vertices are (picture, vertex, 3), in samples."""
+        renderer, view = self._renderer, self._renderer.view(self._labels)
+        vertices = renderer.people(self._everyone).some(self._which).vertices
+        samples = renderer.settings.size * renderer.settings.samples_per_axis
+        return project(renderer.pose(vertices, view.turn), view.camera, samples)
+
+
+def report(
+    model: MorphableModel, size: int, device: torch.device, seconds: float, pictures: int = PICTURES
+) -> dict[str, Any]:
+    """What is measured, as JSON can hold it; seconds for each of some measurements."""
+    renderer = Renderer(model, RenderSettings(size=size)).to(device)
+    scenes = Scenes(renderer, pictures)
+    each = _seconds(scenes.draw, device, seconds) / pictures
+    with Traffic(device) as traffic:
+        scenes.draw()
+    screen, samples = scenes.screen(), size * renderer.settings.samples_per_axis
+
+    def raster(backend: str | None) -> float:
+        def draw() -> object:
+            return rasterize(screen, renderer.faces, samples, samples, backend=backend)
+
+        return 1e3 * _seconds(draw, device, seconds) / pictures
+
+    rasterizers = {"ours": raster(None)}
+    try:
+        rasterizers["pytorch3d"] = raster("pytorch3d")
+    except UserError:
+        rasterizers["pytorch3d"] = float("nan")
+    speed = _copying(device, seconds)
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "size": size,
+        "samples_per_pixel": renderer.settings.samples_per_axis**2,
+        "triangles": len(renderer.faces),
+        "pictures_at_a_time": pictures,
+        "images_per_second": 1 / each,
+        "operations": traffic.operations,
+        "megabytes_per_image": traffic.bytes / 1e6 / pictures,
+        "gigabytes_per_second": speed / 1e9,
+        "images_per_second_of_memory": speed * pictures / traffic.bytes,
+        "raster_milliseconds_per_image": {
+            name: None if np.isnan(time) else time for name, time in rasterizers.items()
+        },
+    }
+
+
+def summary(found: dict[str, Any]) -> str:
+    """A report in a few lines."""
+    rate, most = found["images_per_second"], found["images_per_second_of_memory"]
+    ours, other = (found["raster_milliseconds_per_image"][name] for name in ("ours", "pytorch3d"))
+    beside = f"{other / ours:.1f} times ours" if other else "not installed"
+    return "\n".join(
+        [
+            f"{found['device']}, {found['triangles']} triangles, {found['size']} pixels a side, "
+            f"{found['samples_per_pixel']} samples a pixel: {rate:.0f} images/s from coefficients "
+            f"to a tensor, {found['pictures_at_a_time']} at a time",
+            f"  {found['operations']} operations a batch move {found['megabytes_per_image']:.0f} "
+            f"MB an image; its memory copies {found['gigabytes_per_second']:.0f} GB/s, which is "
+            f"enough for {most:.0f} images/s: {rate / most:.2f} of that",
+            f"  rasterizing: {ours:.3f} ms an image; PyTorch3D: {beside}",
+        ]
+    )
+
+
+def _copying(device: torch.device, seconds: float) -> float:
+    """Bytes a second that a copy reads and writes."""
+    here = torch.zeros(2**26, device=device)
+    there = torch.empty_like(here)
+    return 2 * here.nbytes / _seconds(lambda: there.copy_(here), device, seconds)
+
+
+def _seconds(work: Callable[[], object], device: torch.device, budget: float) -> float:
+    """How long something takes on a device, on average over so many seconds."""
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    # Compiles, and fills caches.
+    work()
+    wait()
+    start, count = time.perf_counter(), 0
+    while not count or time.perf_counter() - start < budget:
+        work()
+        count += 1
+        # Of what is only queued, the clock knows nothing.
+        wait()
+    return (time.perf_counter() - start) / count
