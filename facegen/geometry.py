@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import normals
+from facegen.turning import is_plain, onto_screen
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,21 @@ def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
     x to the right and y down in units of samples of a picture `samples` wide and high, its top left
     corner being (0, 0); z is the depth: the distance in mm along the camera's axis.
     """
-    x, y, z = vertices.unbind(1)
-    depth = camera.distance - z
     focal = 0.5 * samples * camera.distance / camera.half_height
-    scale = focal / depth
     # What the middle shows, the lens is shifted to: the head is not seen from another side.
     right = 0.5 * samples * (1 - camera.middle_x / camera.half_height)
     down = 0.5 * samples * (1 + camera.middle_y / camera.half_height)
+    lens = tuple(
+        value if isinstance(value, Tensor) else vertices.new_full((1, 1), value)
+        for value in (camera.distance, focal, right, down)
+    )
+    if is_plain(vertices, *lens):
+        most = max(map(len, lens))
+        return onto_screen(vertices, torch.cat([value.expand(most, 1) for value in lens], dim=1))
+    distance, focal, right, down = lens
+    x, y, z = vertices.unbind(1)
+    depth = distance - z
+    scale = focal / depth
     # As planes first: three interleaved writes would take twice the time.
     return torch.stack([right + x * scale, down - y * scale, depth], dim=1).mT.contiguous()
 
@@ -101,12 +110,14 @@ class VertexNormals:
 
     def __call__(self, vertices: Tensor) -> Tensor:
         """Unit normals (batch, 3, vertex) of vertices (batch, 3, vertex), weighted by area."""
-        if vertices.device.type == "cpu":
-            unit: Tensor = _UnitNormals.apply(  # type: ignore[no-untyped-call]
-                vertices, self._faces
-            )
-            return unit
-        return self.gathered(vertices)
+        if vertices.device.type != "cpu":
+            return self.gathered(vertices)
+        if is_plain(vertices):
+            return _unit_normals(vertices, self._faces)[0]
+        unit: Tensor = _UnitNormals.apply(  # type: ignore[no-untyped-call]
+            vertices, self._faces
+        )
+        return unit
 
     def gathered(self, vertices: Tensor) -> Tensor:
         """The same in plain torch, on any device: every vertex gathers the faces around it."""
@@ -124,10 +135,7 @@ class _UnitNormals(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, vertices: Tensor, faces: Tensor) -> Tensor:
-        unit = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
-        scales = vertices.new_empty((len(vertices), vertices.shape[2]))
-        place = vertices.contiguous().numpy()
-        normals.forward(place, _indices(faces), unit.numpy(), scales.numpy())
+        unit, scales = _unit_normals(vertices, faces)
         ctx.save_for_backward(vertices, faces, unit, scales)
         return unit
 
@@ -145,6 +153,15 @@ class _UnitNormals(torch.autograd.Function):
             gradient.numpy(),
         )
         return gradient, None
+
+
+def _unit_normals(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
+    """VertexNormals of vertices (batch, 3, vertex), and their scales: see facegen.normals."""
+    unit = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
+    scales = vertices.new_empty((len(vertices), vertices.shape[2]))
+    place = vertices.detach().contiguous().numpy()
+    normals.forward(place, _indices(faces), unit.numpy(), scales.numpy())
+    return unit, scales
 
 
 def _indices(faces: Tensor) -> NDArray[np.uint32]:

@@ -23,7 +23,7 @@ PICTURES = 256
 """Drawn at a time: of mini-batches of every kind, as a data set has them."""
 
 
-class Traffic(TorchDispatchMode):
+class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what torch does on a device while it is entered.
 
     operations: those that compute, whose every one is a kernel to be launched. bytes: what they
@@ -31,7 +31,7 @@ class Traffic(TorchDispatchMode):
     """
 
     def __init__(self, device: torch.device) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations = self.bytes = 0
         self._kind = device.type
 

@@ -69,7 +69,7 @@ class Shading:
     def __init__(self, view: View) -> None:
         self._view = view
         self._normals = VertexNormals(torch.from_numpy(view.faces), view.vertex_count)
-        self._light = torch.from_numpy(LIGHT).float()
+        self._light = torch.from_numpy(DIFFUSE * LIGHT).float()
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
@@ -77,9 +77,8 @@ class Shading:
 
     def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The same of tensors (1, 3, vertex)."""
-        cosine = (self._light @ self._normals(batch)).clamp(min=0)
-        screen = project(batch, self._view.camera, self._view.size)
-        return screen, (AMBIENT + DIFFUSE * cosine)[..., None]
+        gray = (self._light @ self._normals(batch) + AMBIENT).clamp(min=AMBIENT)
+        return project(batch, self._view.camera, self._view.size), gray[..., None]
 
 
 class InTorch(Differentiable, Protocol):

@@ -26,6 +26,7 @@ from facegen.reflection import (
     lit_skin,
     skin_shine,
 )
+from facegen.turning import is_plain
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,7 @@ def shade(
     """
     planes = [getattr(surface, field) for field in Surface.__dataclass_fields__]
     inputs = [*planes, light, opened] + ([] if visible is None else [visible])
-    plain = environment is None and all(
-        tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in inputs
-    )
-    if plain and not (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+    if environment is None and is_plain(*inputs):
         return _shade_compiled(surface, light, visible, opened, lights, sight, colour)
     normals, opened = surface.normals, opened[:, None]
     share = from_key(_dot(normals, light))

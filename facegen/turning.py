@@ -1,4 +1,4 @@
-"""Turning vertices: a matrix product whose bits do not depend on what else is in the batch."""
+"""Turning and projecting vertices, compiled: bits do not depend on what else is in the batch."""
 
 import numpy as np
 import torch
@@ -9,6 +9,12 @@ from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether compiled code will do: on the CPU, in single precision, and without gradients."""
+    plain = all(one.device.type == "cpu" and one.dtype == torch.float32 for one in tensors)
+    return plain and not (torch.is_grad_enabled() and any(one.requires_grad for one in tensors))
 
 
 def turned(
@@ -22,8 +28,7 @@ def turned(
     is drawn with.
     """
     inputs = [turn, vectors] + ([] if moved is None else [moved])
-    is_plain = all(t.device.type == "cpu" and t.dtype == torch.float32 for t in inputs)
-    if not is_plain or (torch.is_grad_enabled() and any(t.requires_grad for t in inputs)):
+    if not is_plain(*inputs):
         product = turn @ vectors
         return product if moved is None else product + moved[..., None]
     moved = turn.new_zeros(len(turn), 3) if moved is None else moved
@@ -61,3 +66,27 @@ def _turn_one(
         else:
             for v in seen:
                 plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
+
+
+def onto_screen(vertices: Tensor, lens: Tensor) -> Tensor:
+    """See facegen.geometry.project; lens (batch or 1, 4): distance, focal length, right, down."""
+    batch = max(len(vertices), len(lens))
+    screen = vertices.new_empty((batch, vertices.shape[2], 3))
+    place, lens = vertices.detach().contiguous(), lens.detach().contiguous()
+    _project(screen.numpy(), place.numpy(), lens.numpy())
+    return screen
+
+
+@parallel_kernel
+def _project(screen: Floats, vertices: Floats, lens: Floats) -> None:
+    for n in prange(len(screen)):
+        _project_one(screen[n], vertices[n % len(vertices)], lens[n % len(lens)])
+
+
+@leaf
+def _project_one(screen: Floats, vertices: Floats, lens: Floats) -> None:
+    (distance, focal, right, down), (x, y, z) = lens, vertices
+    for v in range(len(x)):
+        depth = distance - z[v]
+        scale = focal / depth
+        screen[v, 0], screen[v, 1], screen[v, 2] = right + x[v] * scale, down - y[v] * scale, depth

@@ -24,6 +24,8 @@ def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, fragments: Fr
     _check(attributes, screen, fragments.face_id)
     if screen.device.type != "cpu":
         return plain.interpolate(attributes, screen, faces, fragments.face_id)
+    if not torch.is_grad_enabled():
+        return _forward(attributes, screen, faces, fragments.face_id)
     image: Tensor = _Interpolate.apply(  # type: ignore[no-untyped-call]
         attributes, screen, faces, fragments.face_id
     )
@@ -51,11 +53,7 @@ class _Interpolate(torch.autograd.Function):
         ctx: Any, attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor
     ) -> Tensor:
         ctx.save_for_backward(attributes, screen, faces, face_id)
-        image = attributes.new_empty((*face_id.shape, attributes.shape[2]))
-        barycentric.forward(
-            _array(screen), _array(attributes), _indices(faces), _array(face_id), image.numpy()
-        )
-        return image
+        return _forward(attributes, screen, faces, face_id)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -86,6 +84,14 @@ class _InterpolateSeen(torch.autograd.Function):
         by_image = by_planes.new_zeros((*face_id.shape, len(by_planes)))
         by_image[face_id >= 0] = by_planes.T
         return _gradients(ctx, by_image)
+
+
+def _forward(attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor) -> Tensor:
+    image = attributes.new_empty((*face_id.shape, attributes.shape[2]))
+    barycentric.forward(
+        _array(screen), _array(attributes), _indices(faces), _array(face_id), image.numpy()
+    )
+    return image
 
 
 def _gradients(ctx: Any, by_image: Tensor) -> tuple[Tensor | None, ...]:

@@ -129,7 +129,7 @@ def parallel_kernel(function: _Function) -> _Function:
 
     @functools.wraps(function)
     def run(*arguments: Any) -> Any:
-        if min(thread_count(), len(arguments[0])) <= 1:
+        if len(arguments[0]) <= 1 or thread_count() <= 1:
             return serial(*arguments)
         with _one_at_a_time:
             return parallel(*arguments)

@@ -32,8 +32,7 @@ def resolve(
             f"of {samples_per_axis} x {samples_per_axis}"
         )
     if samples_per_axis == 1:
-        empty = (fragments.face_id < 0)[..., None].to(samples.dtype)
-        return torch.addcmul(samples, empty, background)
+        return torch.where((fragments.face_id < 0)[..., None], background, samples)
     if samples.device.type != "cpu":
         pixels, empty = plain.box(samples, fragments.face_id, samples_per_axis)
     else:
