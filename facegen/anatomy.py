@@ -104,7 +104,8 @@ def kept(field: Callable[[Anatomy], Tensor]) -> Callable[[Anatomy], Tensor]:
         known: dict[str, Tensor] = vars(anatomy)
         if name not in known:
             # A tensor of inference mode could not serve where there are gradients later.
-            with torch.inference_mode(False):
+            grad = torch.is_grad_enabled()
+            with torch.inference_mode(False), torch.set_grad_enabled(grad):
                 known[name] = field(anatomy)
         return known[name]
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from facegen.people import distinct
 from facegen.render import Renderer
@@ -37,11 +38,14 @@ class Annotator:
         _, first, which = distinct(identity, expression)
         for number, person in enumerate(first):
             rows = np.flatnonzero(which == number)
-            how = None if expression is None else torch.from_numpy(expression[[person]])
+            how = None if expression is None else self._there(expression[[person]])
             with torch.no_grad():
-                people = self._renderer.people(torch.from_numpy(identity[[person]]), how)
-                view = self._renderer.view(torch.from_numpy(labels[rows]), names)
+                people = self._renderer.people(self._there(identity[[person]]), how)
+                view = self._renderer.view(self._there(labels[rows]), names)
             told = self._tell(people, view)
             for column in COLUMNS:
-                found[column.name][rows] = column.encode(getattr(told, column.name).numpy())
+                found[column.name][rows] = column.encode(getattr(told, column.name).cpu().numpy())
         return found
+
+    def _there(self, values: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(values).to(self._renderer.device)

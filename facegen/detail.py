@@ -17,6 +17,7 @@ from facegen import grain
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.curves import smooth_step
+from facegen.device import constant
 from facegen.geometry import unit
 from facegen.hair import Hair, contrast
 from facegen.raster import Fragments, interpolate_seen, mix
@@ -170,7 +171,7 @@ class Painter:
             band = Fragments(
                 fragments.face_id[:, top : top + rows], fragments.depth[:, top : top + rows]
             )
-            shifted = screen - torch.tensor([0.0, float(top), 0.0])
+            shifted = screen - constant((0.0, float(top), 0.0), screen)
             seen = band.face_id >= 0
             samples = interpolate_seen(attributes, shifted, faces, band)
             yield seen, *self._samples(surface, person, samples)

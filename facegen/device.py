@@ -1,9 +1,29 @@
-"""Moving what a renderer keeps to another device."""
+"""What lives on which device: moving a renderer, constants that go there once, precision."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+Values = tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+def constant(values: Values, like: Tensor) -> Tensor:
+    """A tensor of numbers, of the device and type of another; not to be written to.
+
+    It is made once: to carry a few numbers over to a GPU stops the queue of what it has to do.
+    """
+    return _made(values, like.device, like.dtype)
+
+
+@lru_cache(maxsize=256)
+def _made(values: Values, device: torch.device, dtype: torch.dtype) -> Tensor:
+    # A tensor of inference mode could not serve where there are gradients later.
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device, dtype=dtype)
 
 
 def move(keeper: object, device: torch.device) -> None:
@@ -22,3 +42,20 @@ def move(keeper: object, device: torch.device) -> None:
 
 def _is_ours(value: Any) -> bool:
     return type(value).__module__.startswith("facegen.") and hasattr(value, "__dict__")
+
+
+def exactly(method: _Method) -> _Method:
+    """A method of what has a device: in float32, though the caller may run networks in less.
+
+    A bit of it is a pixel of a head. Where torch was told to multiply float32 in TF32, tell it not.
+    """
+
+    @wraps(method)
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        kind = self.device.type
+        if kind == "meta" or not torch.is_autocast_enabled(kind):
+            return method(self, *arguments, **options)
+        with torch.autocast(kind, enabled=False):
+            return method(self, *arguments, **options)
+
+    return cast(_Method, run)

@@ -86,7 +86,7 @@ class _Eye:
         """By how much the ball is to be set back (batch,), mm."""
         placed = vertices[:, :, self.ball] @ self._fit
         shape, middle = placed[..., :3], placed[..., 3:]
-        away = torch.linalg.solve(shape, vertices[:, :, self._lid] - middle)
+        away = torch.linalg.solve_ex(shape, vertices[:, :, self._lid] - middle)[0]
         distance = away.norm(dim=1)
         low = (1 + _CLEAR - distance).clamp(min=0) * distance / away[:, 2].clamp(min=_FRONT)
         back: Tensor = low.amax(dim=1) * shape[:, 2, 2]

@@ -1,8 +1,7 @@
 """How fast a GPU draws, beside what its memory would allow and beside PyTorch3D's rasterizer."""
 
-import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,18 @@ from torch.utils._pytree import tree_leaves
 
 from facegen.errors import UserError
 from facegen.geometry import project
+from facegen.latents import GROUP_SIZE
 from facegen.morphable import MorphableModel
-from facegen.people import distinct
+from facegen.people import People, distinct
 from facegen.raster import rasterize
 from facegen.render import Renderer, RenderSettings
 from facegen.scene import SPLITS, Variables, mini_batch
+from facegen.view import View
 
-PICTURES = 256
-"""Drawn at a time: of mini-batches of every kind, as a data set has them."""
+_COPIES = 20
+
+_VIEWS = ("aten::_unsafe_view", "aten::empty", "aten::empty_strided")
+"""What moves nothing, though its schema does not say so."""
 
 
 class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -43,7 +46,7 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
         own = any(x.device.type == self._kind for x in made)
         aliases = [x.alias_info for x in function._schema.returns]
         is_view = any(alias is not None and not alias.is_write for alias in aliases)
-        if own and not is_view and "empty" not in function._schema.name:
+        if own and not is_view and function._schema.name not in _VIEWS:
             given = [x for x in tree_leaves((arguments, options)) if isinstance(x, Tensor)]
             self.operations += 1
             self.bytes += sum(map(_size, made)) + _read(function._schema.name, given, made)
@@ -66,51 +69,55 @@ def _read(name: str, given: list[Tensor], made: list[Tensor]) -> int:
 
 
 class Scenes:
-    """Pictures of mini-batches of every kind, ready on a device."""
+    """Pictures of mini-batches of every kind, for a renderer to draw where it is."""
 
     def __init__(self, renderer: Renderer, pictures: int):
         variables = Variables(renderer.model.identity_size)
-        numbers, rows = itertools.count(), 0
-        batches = []
-        while rows < pictures:
-            batches.append(mini_batch(SPLITS[0], 0, next(numbers), variables))
-            rows += len(batches[-1].labels)
+        groups = range(-(-pictures // GROUP_SIZE))
+        batches = [mini_batch(SPLITS[0], 0, number, variables) for number in groups]
         labels = np.concatenate([batch.labels for batch in batches])[:pictures]
         identity = np.concatenate([batch.identity for batch in batches])[:pictures]
-        everyone, _, self._which = distinct(identity, None)
         self._renderer = renderer
+        self._everyone, _, self._which = distinct(identity, None)
         self._labels = torch.from_numpy(labels).to(renderer.device)
-        self._everyone = torch.from_numpy(everyone).to(renderer.device)
+
+    def _scenes(self) -> Iterator[tuple[People, View]]:
+        view = self._renderer.view(self._labels)
+        for _, people, some in self._renderer.scenes(self._everyone, self._which, view):
+            yield people, some
 
     @torch.no_grad()
-    def draw(self) -> Tensor:
-        """From coefficients to pictures (picture, size, size, 1) on the device."""
-        people = self._renderer.people(self._everyone).some(self._which)
-        return self._renderer.render(people, self._renderer.view(self._labels))
+    def draw(self) -> None:
+        """From coefficients to pictures on the device."""
+        for people, view in self._scenes():
+            self._renderer.render(people, view)
 
     @torch.no_grad()
-    def screen(self) -> Tensor:
-        """Where the pictures' vertices are (picture, vertex, 3), in samples."""
-        renderer, view = self._renderer, self._renderer.view(self._labels)
-        vertices = renderer.people(self._everyone).some(self._which).vertices
-        samples = renderer.settings.size * renderer.settings.samples_per_axis
-        return project(renderer.pose(vertices, view.turn), view.camera, samples)
+    def screens(self) -> list[Tensor]:
+        """Where the vertices are (picture, vertex, 3), in samples, of what is drawn together."""
+        samples = self._renderer.settings.size * self._renderer.settings.samples_per_axis
+        return [
+            project(self._renderer.pose(people.vertices, view.turn), view.camera, samples)
+            for people, view in self._scenes()
+        ]
 
 
 def report(
-    model: MorphableModel, size: int, device: torch.device, seconds: float, pictures: int = PICTURES
+    model: MorphableModel, size: int, device: torch.device, seconds: float
 ) -> dict[str, Any]:
     """What is measured, as JSON can hold it; seconds for each of some measurements."""
     renderer = Renderer(model, RenderSettings(size=size)).to(device)
+    pictures = renderer.pictures_at_once
     scenes = Scenes(renderer, pictures)
     each = _seconds(scenes.draw, device, seconds) / pictures
     with Traffic(device) as traffic:
         scenes.draw()
-    screen, samples = scenes.screen(), size * renderer.settings.samples_per_axis
+    screens, samples = scenes.screens(), size * renderer.settings.samples_per_axis
 
     def raster(backend: str | None) -> float:
-        def draw() -> object:
-            return rasterize(screen, renderer.faces, samples, samples, backend=backend)
+        def draw() -> None:
+            for screen in screens:
+                rasterize(screen, renderer.faces, samples, samples, backend=backend)
 
         return 1e3 * _seconds(draw, device, seconds) / pictures
 
@@ -159,7 +166,13 @@ def _copying(device: torch.device, seconds: float) -> float:
     """Bytes a second that a copy reads and writes."""
     here = torch.zeros(2**26, device=device)
     there = torch.empty_like(here)
-    return 2 * here.nbytes / _seconds(lambda: there.copy_(here), device, seconds)
+
+    def copy() -> None:
+        # Many, so that launches and waiting are not what is measured.
+        for _ in range(_COPIES):
+            there.copy_(here)
+
+    return _COPIES * 2 * here.nbytes / _seconds(copy, device, seconds)
 
 
 def _seconds(work: Callable[[], object], device: torch.device, budget: float) -> float:

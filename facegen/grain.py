@@ -11,6 +11,7 @@ from torch import Tensor
 from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curves import smooth_step
+from facegen.device import constant
 from facegen.noise import noise
 from facegen.tresses import RESTING
 
@@ -102,7 +103,7 @@ def strands(
 
 def _distance(points: Tensor, centre: tuple[float, float, float]) -> Tensor:
     """From points (3, sample): torch's own norm takes 60 times as long along this axis."""
-    away = points - torch.tensor(centre)[:, None]
+    away = points - constant(centre, points)[:, None]
     return (away * away).sum(dim=0).clamp(min=1e-12).sqrt()
 
 
@@ -127,7 +128,7 @@ def speckled(anatomy: Anatomy, person: Appearance, spacing: float) -> Tensor:
     phase = len(anatomy.waves) * person.mottle[0]
     weights = torch.cat([phase.cos(), phase.sin()]) / len(phase)
     # Of two lattices that lie askew to one another, so that neither shows.
-    askew = torch.tensor(_ASKEW)
+    askew = constant(_ASKEW, anatomy.points)
     place = anatomy.points / _SPECK_MM + person.mottle[0, 0]
     both = noise(askew @ place, 40) + noise(askew @ askew @ place, 41)
     specks = _seen(_SPECK_MM, spacing) * both / math.sqrt(2)

@@ -13,12 +13,14 @@ import math
 import torch
 from torch import Tensor
 
+from facegen.device import constant
 from facegen.errors import UserError
 
 COUNT = 9
 
 _BAND = (0, 1, 1, 1, 2, 2, 2, 2, 2)
 _REFLECTED = (1.0, 2 / 3, 1 / 4)
+_SHARES = tuple(_REFLECTED[band] for band in _BAND)
 """By band, what a white diffuse surface reflects of a harmonic: the cosine's own, over pi."""
 
 
@@ -48,14 +50,14 @@ def reflected(environment: Tensor, normals: Tensor) -> Tensor:
     environment (batch, 9, channel): radiance. normals (batch, 3, vertex): unit vectors. Either may
     be a batch of one. Never negative, though nine coefficients of a bright spot would be.
     """
-    shares = torch.tensor([_REFLECTED[band] for band in _BAND]).to(environment)
+    shares = constant(_SHARES, environment)
     light: Tensor = (environment * shares[:, None]).mT @ basis(normals)
     return light.clamp(min=0)
 
 
 def reflected_basis(normals: Tensor) -> Tensor:
     """What a white surface reflects of each harmonic (batch, 9, vertex); normals as above."""
-    shares = torch.tensor([_REFLECTED[band] for band in _BAND]).to(normals)
+    shares = constant(_SHARES, normals)
     return shares[:, None] * basis(normals)
 
 
@@ -105,4 +107,4 @@ def surroundings(rows: tuple[tuple[float, ...], ...], ones: Tensor) -> Tensor | 
             f"an environment is {COUNT} rows of 1 or 3 finite numbers, not {len(rows)} rows of "
             f"{', '.join(map(str, sorted(channels)))}"
         )
-    return torch.tensor(rows).to(ones).expand(len(ones), -1, -1)
+    return constant(rows, ones).expand(len(ones), -1, -1)

@@ -22,7 +22,7 @@ class LiveDataset(MiniBatches):
     """The mini-batches that `generate` would write with a configuration, rendered anew each time.
 
     The scenes are exactly those on a disk; pictures may differ in the last gray level, since people
-    who are decoded together may round otherwise.
+    who are decoded together may round otherwise, and on a GPU in a sample of an outline.
     """
 
     slow = True

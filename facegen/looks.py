@@ -12,6 +12,7 @@ from torch import Tensor
 
 from facegen.appearance import APPEARANCE, PART_MM, Appearance
 from facegen.curves import smooth_step
+from facegen.device import constant
 from facegen.latents import IDENTITY_SIGMA
 from facegen.mouth import DARK
 from facegen.texture import Texture
@@ -108,7 +109,7 @@ def _colours_of_hair(person: _Person) -> dict[str, Tensor]:
     red = 0.30 * torch.sigmoid(person.z["hair_red"] - 0.8) * person.european
     young = _hair(person.dark_hair.clamp(0.06, 1.05), red)
     grey = person.grey[:, None]
-    white = torch.tensor([0.41, 0.39, 0.36]).to(grey)
+    white = constant((0.41, 0.39, 0.36), grey)
     return {
         "hair_colour": young + grey * (white - young),
         # Brows and lashes are darker than the hair and keep their colour longer.
@@ -197,22 +198,22 @@ def _softstep(value: Tensor) -> Tensor:
 
 def _hair(dark: Tensor, red: Tensor) -> Tensor:
     """Reflectance (batch, 3) after absorption by eumelanin (dark) and pheomelanin (red)."""
-    eumelanin = torch.tensor([1.75, 2.25, 3.0]).to(dark)
-    pheomelanin = torch.tensor([0.3, 1.5, 3.4]).to(dark)
-    base = torch.tensor([0.62, 0.54, 0.42]).to(dark)
+    eumelanin = constant((1.75, 2.25, 3.0), dark)
+    pheomelanin = constant((0.3, 1.5, 3.4), dark)
+    base = constant((0.62, 0.54, 0.42), dark)
     density = dark[:, None] ** 1.2 * eumelanin + red[:, None] * pheomelanin
     return 0.012 + base * torch.exp(-2.1 * density)
 
 
 def _iris(blue: Tensor, green: Tensor) -> Tensor:
-    brown = torch.tensor([0.085, 0.040, 0.018]).to(blue)
-    light = torch.tensor([0.20, 0.32, 0.44]).to(blue)
-    hazel = torch.tensor([0.20, 0.24, 0.13]).to(blue)
+    brown = constant((0.085, 0.040, 0.018), blue)
+    light = constant((0.20, 0.32, 0.44), blue)
+    hazel = constant((0.20, 0.24, 0.13), blue)
     bright = light + green[:, None] ** 3 * (hazel - light)
     return brown + blue[:, None] * (bright - brown)
 
 
 def _cloth(light: Tensor, hue: Tensor) -> Tensor:
-    turn = hue[:, None] * 2.0 + torch.tensor([0.0, 2.1, 4.2]).to(hue)
+    turn = hue[:, None] * 2.0 + constant((0.0, 2.1, 4.2), hue)
     # Between navy and white: many clothes are dark, few are gaudy.
     return (0.03 + 0.45 * _softstep(light)[:, None] ** 2) * (1 + 0.3 * torch.cos(turn))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -53,7 +54,10 @@ class People:
 
     def some(self, numbers: slice | NDArray[np.intp]) -> "People":
         """Those people, in that order; of a slice, memory is shared."""
-        return _some(self, numbers)
+        if isinstance(numbers, slice):
+            return _some(self, numbers)
+        # Once, and not for each of them.
+        return _some(self, torch.from_numpy(numbers).to(self.vertices.device))
 
 
 def distinct(
@@ -72,7 +76,7 @@ def distinct(
 _Batch = TypeVar("_Batch", People, Appearance)
 
 
-def _some(batch: _Batch, numbers: slice | NDArray[np.intp]) -> _Batch:
+def _some(batch: _Batch, numbers: slice | Tensor) -> _Batch:
     fields = {item.name: getattr(batch, item.name) for item in dataclasses.fields(batch)}
     for name, value in fields.items():
         if isinstance(value, Tensor):

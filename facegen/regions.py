@@ -9,6 +9,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy, kept
 from facegen.curtain import TOP
 from facegen.curves import bell, smooth_step
+from facegen.device import constant
 
 
 @kept
@@ -91,8 +92,8 @@ def tucked(anatomy: Anatomy) -> Tensor:
 
 @kept
 def lift(anatomy: Anatomy) -> Tensor:
-    centre = torch.tensor((0.0, 88.0, -55.0)).to(anatomy.points)
-    squared = ((anatomy.points - centre[:, None]) ** 2).sum(dim=0)
+    centre = constant((0.0, 88.0, -55.0), anatomy.points)[:, None]
+    squared = ((anatomy.points - centre) ** 2).sum(dim=0)
     return bell(squared / 46.0**2) * 11.0
 
 

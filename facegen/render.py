@@ -1,10 +1,9 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property, wraps
-from typing import Any, TypeVar, cast
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from facegen.decode import Decoder
 from facegen.detail import Lit, Painter
-from facegen.device import move
+from facegen.device import constant, exactly, move
 from facegen.geometry import direction, project
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
@@ -46,29 +45,11 @@ FINE = 256
 _PEOPLE_AT_ONCE = 23
 """Those of four mini-batches: fewer waste time on small operations, more need more memory."""
 
-_SAMPLES_AT_ONCE = 2**25
-_MOST_AT_ONCE = 256
-"""Off the CPU, as many pictures as have so many samples, and no more: a device works on all of a
-batch at once, and waits several microseconds for each of a thousand operations, however small."""
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
+_SAMPLES_AT_ONCE, _MOST_AT_ONCE = 2**25, 256
+"""See Renderer.pictures_at_once."""
 
 POSES_AT_ONCE = 10
 """Likewise, of one person or of one each of several."""
-
-
-def exactly(method: _Method) -> _Method:
-    """In float32, though the caller may run networks in less: a bit of it is a pixel of a head."""
-
-    @wraps(method)
-    def run(self: "Renderer", *arguments: Any, **options: Any) -> Any:
-        kind = self.device.type
-        if kind == "meta" or not torch.is_autocast_enabled(kind):
-            return method(self, *arguments, **options)
-        with torch.autocast(kind, enabled=False):
-            return method(self, *arguments, **options)
-
-    return cast(_Method, run)
 
 
 class Renderer:
@@ -96,6 +77,16 @@ class Renderer:
         self.device = place
         return self
 
+    @property
+    def pictures_at_once(self) -> int:
+        """How many pictures `images` gives another device than the CPU at once.
+
+        It works on all of a batch together, and takes several microseconds for each of a thousand
+        operations, however small. More samples than these need too much memory.
+        """
+        samples = (self.settings.size * self.settings.samples_per_axis) ** 2
+        return min(_MOST_AT_ONCE, max(1, _SAMPLES_AT_ONCE // samples))
+
     @cached_property
     def painter(self) -> Painter:
         return Painter(self.anatomy, self.decoder.combed, self.settings.spacing)
@@ -122,7 +113,7 @@ class Renderer:
     @exactly
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
         """Head-frame vertices (batch, 3, vertex) turned by matrices (batch, 3, 3) on the neck."""
-        neck = torch.tensor(self.settings.neck).to(vertices)
+        neck = constant(self.settings.neck, vertices)
         return turned(turn, vertices, neck - turn @ neck)
 
     @exactly
@@ -212,7 +203,8 @@ class Renderer:
 
         labels (batch, name), in the units of facegen.latents; identity (batch, coefficient);
         expression (batch, coefficient), None for neutral faces. What a person needs is computed
-        once for all pictures of that person. Raises UserError unless all have these shapes.
+        once for all pictures of that person. Raises UserError unless all have these shapes. Bits
+        are the same whatever is drawn together, but on a GPU, which may round otherwise.
         """
         self.model.check_coefficients(identity, expression, len(labels))
         everyone, _, which = distinct(identity, expression)
@@ -220,12 +212,12 @@ class Renderer:
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
         views = self.view(torch.from_numpy(labels).to(self.device), names)
         with torch.no_grad():
-            for rows, people, view in self._scenes(everyone, which, views):
+            for rows, people, view in self.scenes(everyone, which, views):
                 pictures = self.render(people, view, colour=colour)
                 output[rows] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
         return output if colour else output[..., 0]
 
-    def _scenes(
+    def scenes(
         self, everyone: NDArray[np.float32], which: NDArray[np.intp], views: View
     ) -> Iterator[tuple[NDArray[np.intp], People, View]]:
         """Yield the numbers of pictures that are rendered together, their people and views.
@@ -234,13 +226,14 @@ class Renderer:
         (picture,): whom each picture shows. On the CPU what pictures share is worked out once.
         """
         if self.device.type != "cpu":
-            samples = (self.settings.size * self.settings.samples_per_axis) ** 2
-            most = min(_MOST_AT_ONCE, max(1, _SAMPLES_AT_ONCE // samples))
-            for first in range(0, len(which), most):
-                rows = np.arange(first, min(first + most, len(which)))
+            for first in range(0, len(which), self.pictures_at_once):
+                rows = np.arange(first, min(first + self.pictures_at_once, len(which)))
                 some, person = np.unique(which[rows], return_inverse=True)
-                people = self._decoded(everyone[some]).some(person.reshape(-1))
-                yield rows, people, views.some(rows)
+                people = self._decoded(everyone[some])
+                if self.settings.size < FINE:
+                    # Forty small tensors that nobody would read.
+                    people = replace(people, appearance=None)
+                yield rows, people.some(person.reshape(-1)), views.some(rows)
             return
         for first in range(0, len(everyone), _PEOPLE_AT_ONCE):
             end = first + _PEOPLE_AT_ONCE
@@ -252,7 +245,7 @@ class Renderer:
                 yield members[rows], people.some(shown), view
 
     def _decoded(self, coefficients: NDArray[np.float32]) -> People:
-        """People of coefficients (person, coefficient), as _scenes has them."""
+        """People of coefficients (person, coefficient), as `scenes` has them."""
         them = torch.from_numpy(coefficients).to(self.device)
         who, how = them[:, : self.model.identity_size], them[:, self.model.identity_size :]
         return self.people(who, how if how.shape[1] else None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import reflection
+from facegen.device import constant
 from facegen.harmonics import reflected
 from facegen.pictures import LUMA
 from facegen.raster.sight import Sight, everything
@@ -151,19 +152,19 @@ def exposure(light: Tensor) -> Tensor:
     a light that moves changes which side is bright more than how bright the picture is; by all of
     it, the bright side would burn out.
     """
-    frontal = light[:, 2] / light[:, [0, 2]].norm(dim=1).clamp(min=1e-6)
+    frontal = light[:, 2] / light[:, ::2].norm(dim=1).clamp(min=1e-6)
     opened: Tensor = 1 / (0.64 + 0.46 * frontal)
     return opened
 
 
 def gray(picture: Tensor) -> Tensor:
     """RGB picture values (batch, 3, vertex) to gray (batch, 1, vertex)."""
-    return torch.tensor([LUMA]).to(picture) @ picture
+    return constant((LUMA,), picture) @ picture
 
 
 def halfway(light: Tensor) -> Tensor:
     """Unit vectors (batch, 3) halfway between light (batch, 3) and the viewer."""
-    viewer = torch.tensor([0.0, 0.0, 1.0]).to(light)
+    viewer = constant((0.0, 0.0, 1.0), light)
     return torch.nn.functional.normalize(light + viewer, dim=-1)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import penumbra
+from facegen.device import constant
 from facegen.raster import Topology, plain, rasterize
 from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
@@ -113,7 +114,7 @@ def from_light(vertices: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:
     x and y in samples of the map, z along the light in mm.
     """
     look = _axes(light)
-    return (look @ vertices).mT + torch.tensor(_ORIGIN).to(vertices), look
+    return (look @ vertices).mT + constant(_ORIGIN, vertices), look
 
 
 def lit(facing: Tensor, seen: Tensor, depth: Tensor) -> Tensor:
@@ -143,7 +144,7 @@ def receive(seen: Tensor, facing: Tensor) -> tuple[Tensor, Tensor]:
 
 def _axes(light: Tensor) -> Tensor:
     """Matrices (batch, 3, 3) to the map's frame, for light (batch, 3)."""
-    up = torch.tensor([0.0, 1.0, 0.0]).to(light)
+    up = constant((0.0, 1.0, 0.0), light)
     right = torch.nn.functional.normalize(torch.linalg.cross(up.expand_as(light), light), dim=-1)
     above = torch.linalg.cross(light, right)
     return torch.stack([_SCALE * right, -_SCALE * above, -light], dim=1)

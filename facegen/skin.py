@@ -10,6 +10,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy, kept
 from facegen.appearance import Appearance
 from facegen.curves import bell, smooth_step
+from facegen.device import constant
 
 _BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
@@ -26,10 +27,11 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     hem: mm over which skin turns into cloth: no fewer than lie between vertices.
     """
     melanin, haemoglobin = _pigments(anatomy, person)
-    density = melanin[:, None] * _rgb(_MELANIN) + haemoglobin[:, None] * _rgb(_HAEMOGLOBIN)
-    colour = _rgb(_BASE) * torch.exp(-density)
-    colour = _mix(colour, _rgb(_MOUTH), anatomy.mouth)
-    colour = _mix(colour, _rgb(_TEETH) * person.teeth[:, None, None], anatomy.teeth)
+    density = melanin[:, None] * _rgb(anatomy, _MELANIN)
+    density = density + haemoglobin[:, None] * _rgb(anatomy, _HAEMOGLOBIN)
+    colour = _rgb(anatomy, _BASE) * torch.exp(-density)
+    colour = _mix(colour, _rgb(anatomy, _MOUTH), anatomy.mouth)
+    colour = _mix(colour, _rgb(anatomy, _TEETH) * person.teeth[:, None, None], anatomy.teeth)
     colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
@@ -84,9 +86,9 @@ def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
 def _ball(anatomy: Anatomy) -> Tensor:
     """Reflectance (3, vertex) of the eyeballs without their irises."""
     angle = anatomy.eye_angle
-    pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb((0.06, 0.22, 0.22))
-    white = (_rgb(_SCLERA) - pink) * smooth_step(angle, 22.0, 24.0)
-    return white + _rgb(_PUPIL) * (1 - smooth_step(angle, 22.0, 24.0))
+    pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb(anatomy, (0.06, 0.22, 0.22))
+    white = (_rgb(anatomy, _SCLERA) - pink) * smooth_step(angle, 22.0, 24.0)
+    return white + _rgb(anatomy, _PUPIL) * (1 - smooth_step(angle, 22.0, 24.0))
 
 
 @kept
@@ -136,9 +138,9 @@ def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
     return weights @ waves
 
 
-def _rgb(values: tuple[float, float, float]) -> Tensor:
-    """Three constants as a column (3, 1), to go with planes."""
-    return torch.tensor(values)[:, None]
+def _rgb(anatomy: Anatomy, values: tuple[float, float, float]) -> Tensor:
+    """Three constants as a column (3, 1), to go with an anatomy's planes."""
+    return constant(values, anatomy.points)[:, None]
 
 
 def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:

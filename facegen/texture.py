@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from facegen.device import constant
+
 _CENTRE = (0.0, -25.0, 0.0)
 _LONGITUDE, _LATITUDE = math.radians(120.0), math.radians(80.0)
 
@@ -17,7 +19,7 @@ def unrolled(points: Tensor) -> Tensor:
     shows longitude (+x the subject's left) and latitude (y downwards): the nose is in its middle,
     and left and right mirror each other. What lies behind is beyond its borders.
     """
-    x, y, z = (points - torch.tensor(_CENTRE).to(points)[:, None]).unbind(0)
+    x, y, z = (points - constant(_CENTRE, points)[:, None]).unbind(0)
     longitude = torch.atan2(x, z) / _LONGITUDE
     latitude = torch.atan2(y, torch.hypot(x, z)) / _LATITUDE
     return torch.stack([longitude, -latitude], dim=-1)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from facegen.device import constant
+
 TRAITS = ("sex", "age", "weight", "muscle", "ancestry_1", "ancestry_2")
 """Standard normals: masculinity, age, body weight, muscle, and a plane in which three directions
 120 degrees apart stand for the ancestries that MakeHuman has targets for."""
@@ -15,7 +17,7 @@ _AXES = ((0.0, 1.0), (-math.sqrt(0.75), -0.5), (math.sqrt(0.75), -0.5))
 
 def ancestry_weights(traits: Tensor) -> Tensor:
     """Traits (..., trait) to the weights (..., 3) of ANCESTRIES, which sum to 1."""
-    return torch.softmax(2.2 * traits[..., 4:6] @ torch.tensor(_AXES).to(traits).T, dim=-1)
+    return torch.softmax(2.2 * traits[..., 4:6] @ constant(_AXES, traits).T, dim=-1)
 
 
 def masculinity(traits: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from facegen import landmarks
 from facegen.anatomy import Anatomy
-from facegen.device import move
+from facegen.device import exactly, move
 from facegen.geometry import project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
@@ -79,6 +79,12 @@ class GroundTruth:
         move(self._landmarks, renderer.device)
         self._fields = _fields(anatomy)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the truth is told."""
+        return self._renderer.device
+
+    @exactly
     def landmarks(self, people: People, view: View, size: int) -> Tensor:
         """The landmarks (batch, 68, 3) on pictures of this size: x, y in pixels, depth in mm.
 
@@ -87,11 +93,13 @@ class GroundTruth:
         points = self._renderer.pose(self._landmarks.of(people.vertices), view.turn)
         return project(points, view.camera, size)
 
+    @exactly
     def __call__(self, people: People, view: View) -> Truth:
         """The truth about renderer.render(people, view), without gradients."""
         with torch.no_grad(), self._renderer.there():
             return self._tell(people, view)
 
+    @exactly
     def parts(self, people: People, view: View) -> Tensor:
         """What pixels show (batch, height, width) alone, in a third of the time."""
         with torch.no_grad(), self._renderer.there():

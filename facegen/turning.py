@@ -32,7 +32,7 @@ def turned(
         product = turn @ vectors
         return product if moved is None else product + moved[..., None]
     moved = turn.new_zeros(len(turn), 3) if moved is None else moved
-    batch = max(len(turn), len(vectors))
+    batch = _together(turn, vectors)
     image = vectors.new_empty((batch, 3, vectors.shape[2]))
     _turn(
         image.numpy(),
@@ -68,9 +68,17 @@ def _turn_one(
                 plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
 
 
+def _together(one: Tensor, other: Tensor) -> int:
+    """How many there are of two batches, of which a batch of one stands for all."""
+    batch = len(other) if len(one) == 1 else len(one)
+    if len(other) not in (1, batch):
+        raise ValueError(f"a batch of {len(one)} does not go with one of {len(other)}")
+    return batch
+
+
 def onto_screen(vertices: Tensor, lens: Tensor) -> Tensor:
     """See facegen.geometry.project; lens (batch or 1, 4): distance, focal length, right, down."""
-    batch = max(len(vertices), len(lens))
+    batch = _together(lens, vertices)
     screen = vertices.new_empty((batch, vertices.shape[2], 3))
     place, lens = vertices.detach().contiguous(), lens.detach().contiguous()
     _project(screen.numpy(), place.numpy(), lens.numpy())

@@ -48,7 +48,7 @@ class View:
     ) -> "View":
         """As many frontal views, lit from the front, as there are ones (batch,)."""
         return cls(
-            turn=torch.eye(3).to(ones).expand(len(ones), 3, 3),
+            turn=torch.eye(3, device=ones.device, dtype=ones.dtype).expand(len(ones), 3, 3),
             light_azimuth=torch.zeros_like(ones),
             light_elevation=light_elevation * ones,
             distance=camera.distance * ones,
@@ -63,7 +63,8 @@ class View:
 
     def some(self, numbers: NDArray[np.intp]) -> "View":
         """Those views, in that order."""
-        rows = torch.from_numpy(numbers)
+        # Once, and not for each of them.
+        rows = torch.from_numpy(numbers).to(self.turn.device)
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         planes: dict[str, Any] = {
             name: None if plane is None else plane[rows] for name, plane in named

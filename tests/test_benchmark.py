@@ -126,7 +126,7 @@ def test_traffic_counts_what_is_read_and_written() -> None:
 
 
 def test_a_devices_report_names_the_limit(head: MorphableModel) -> None:
-    found = report(head, 16, torch.device("cpu"), 0.0, pictures=30)
+    found = report(head, 16, torch.device("cpu"), 0.0)
     share = found["images_per_second"] / found["images_per_second_of_memory"]
     assert 0 < share < 1
     assert f": {share:.2f} of that" in summary(found)

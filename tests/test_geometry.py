@@ -102,3 +102,13 @@ def test_catmull_clark_keeps_a_flat_border_flat() -> None:
 def test_subdivision_reproduces_constants() -> None:
     operator = catmull_clark(CUBE_QUADS, 8).operator
     np.testing.assert_allclose(np.asarray(operator.sum(axis=1)), 1.0)
+
+
+def test_batches_that_do_not_fit_are_refused() -> None:
+    """Compiled code would look beyond their ends."""
+    vertices, three = torch.zeros(4, 3, 10), torch.full((3, 1), 1000.0)
+    assert project(vertices[:0], Camera(), 100).shape == (0, 10, 3)
+    assert project(vertices[:1], Camera(three), 100).shape == (3, 10, 3)
+    for change in (lambda same: same, torch.Tensor.requires_grad_):
+        with pytest.raises((ValueError, RuntimeError)):
+            project(change(vertices), Camera(three), 100)

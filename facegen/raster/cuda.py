@@ -26,7 +26,7 @@ def composite(
     height, width = (samples // side for samples in face_id.shape[1:])
     pixels = layers.new_empty((batch, height, width, channels))
     planes = [plane.contiguous() for plane in (face_id, layers, screen, background)]
-    with _on(pixels.device):
+    with there(pixels.device):
         _composite[(triton.cdiv(height * width, _LANES), batch, channels)](
             *planes,
             # What there is one of stands for all.
@@ -46,7 +46,7 @@ def visibility(receivers: Tensor, slopes: Tensor, depth: Tensor) -> Tensor:
     """See facegen.raster.plain.visibility."""
     batch, vertices = receivers.shape[:2]
     share = receivers.new_empty((batch, vertices))
-    with _on(share.device):
+    with there(share.device):
         _visibility[(triton.cdiv(vertices, _LANES), batch)](
             receivers.contiguous(),
             slopes.contiguous(),
@@ -60,7 +60,7 @@ def visibility(receivers: Tensor, slopes: Tensor, depth: Tensor) -> Tensor:
     return share
 
 
-def _on(device: torch.device) -> AbstractContextManager[object]:
+def there(device: torch.device) -> AbstractContextManager[object]:
     """Triton launches on the current device, wherever the tensors are."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 

@@ -6,6 +6,8 @@ Gradients are torch's own, and no shape depends on a result, which the device wo
 import torch
 from torch import Tensor
 
+from facegen.device import constant
+
 _LEAST = 1e-20
 """As in facegen.raster.barycentric."""
 
@@ -48,7 +50,7 @@ def visibility(receivers: Tensor, slopes: Tensor, depth: Tensor) -> Tensor:
     lit.
     """
     height, width = depth.shape[1:]
-    x, y, z = (receivers - torch.tensor([0.5, 0.5, 0.0]).to(receivers)).unbind(-1)
+    x, y, z = (receivers - constant((0.5, 0.5, 0.0), receivers)).unbind(-1)
     column, row = x.floor(), y.floor()
     inside = (column >= 1) & (row >= 1) & (column <= width - 3) & (row <= height - 3)
     fx, fy = x - column, y - row

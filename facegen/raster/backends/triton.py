@@ -7,7 +7,6 @@ Nothing here waits for the device. Products are rounded before they are added, a
 """
 
 import os
-from contextlib import nullcontext
 
 import torch
 import triton
@@ -15,10 +14,11 @@ import triton.language as tl
 from torch import Tensor
 
 from facegen.raster.contract import GUARD, SUBSAMPLES, Fragments
+from facegen.raster.cuda import there
 
 _FACES = 32
 """A warp's: all lanes wait for the one with the largest box."""
-_INDEX_MASK = 0xFFFFFFFF
+_SAMPLES = 256
 
 
 def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: bool) -> Fragments:
@@ -26,11 +26,11 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
     if screen.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(f"rasterizer 'triton' runs on CUDA devices, not on {screen.device}")
     keys = torch.zeros((len(screen), height, width), dtype=torch.int64, device=screen.device)
+    face_id = torch.full_like(keys, -1, dtype=torch.int32)
+    depth = torch.full_like(keys, torch.inf, dtype=torch.float32)
     if len(screen) and len(faces):
         grid, inverse_depth = _snap(screen)
-        # Triton launches on the current device, wherever the tensors are.
-        on_gpu = screen.device.type == "cuda"
-        with torch.cuda.device(screen.device) if on_gpu else nullcontext():
+        with there(screen.device):
             _draw[(triton.cdiv(len(faces), _FACES), len(screen))](
                 grid,
                 inverse_depth,
@@ -47,8 +47,10 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
                 enable_fp_fusion=False,
                 num_warps=1,
             )
-    face_id = torch.where(keys == 0, -1, _INDEX_MASK - (keys & _INDEX_MASK)).int()
-    return Fragments(face_id, 1 / (keys >> 32).int().view(torch.float32))
+            _unpack[(triton.cdiv(keys.numel(), _SAMPLES),)](
+                keys, face_id, depth, keys.numel(), lanes=_SAMPLES
+            )
+    return Fragments(face_id, depth)
 
 
 def _snap(screen: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,3 +156,15 @@ def _draw(  # type: ignore[no-untyped-def]
         ea += tl.where(is_last, next_a, right_a)
         eb += tl.where(is_last, next_b, right_b)
         ec += tl.where(is_last, next_c, right_c)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _unpack(  # type: ignore[no-untyped-def]
+    keys, face_id, depth, samples, lanes: tl.constexpr
+):
+    """Which face a sample sees, and how far away it is, where it sees one."""
+    sample = tl.program_id(0).to(tl.int64) * lanes + tl.arange(0, lanes)
+    key = tl.load(keys + sample, mask=sample < samples, other=0)
+    nearness = (key >> 32).to(tl.int32).to(tl.float32, bitcast=True)
+    tl.store(face_id + sample, (0xFFFFFFFF - (key & 0xFFFFFFFF)).to(tl.int32), mask=key != 0)
+    tl.store(depth + sample, tl.div_rn(1.0, nearness), mask=key != 0)

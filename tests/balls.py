@@ -1,0 +1,30 @@
+"""Bumpy balls to draw, and a small one that shades a large one."""
+
+import torch
+
+from facegen.geometry import VertexNormals, direction
+from facegen.raster import Fragments, rasterize
+from facegen.subjects import bumpy_spheres
+
+
+def scene() -> tuple[torch.Tensor, torch.Tensor, Fragments]:
+    spheres, faces = bumpy_spheres(800, count=2)
+    x, y, z = torch.from_numpy(spheres).unbind(-1)
+    depth = 500 - z
+    screen = torch.stack([20 + 70 * x / depth, 15 - 70 * y / depth, depth], dim=-1)
+    fragments = rasterize(screen, torch.from_numpy(faces), 30, 40)
+    assert 0.3 < (fragments.face_id >= 0).float().mean() < 0.9
+    return screen, torch.from_numpy(faces), fragments
+
+
+def lit_balls() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A small ball before a large one, whose middle it shades: vertices, normals, faces, light."""
+    spheres, faces = bumpy_spheres(3000, count=1)
+    large = torch.from_numpy(spheres).mT
+    small = 0.3 * large + torch.tensor([0.0, 0.0, 150.0])[:, None]
+    vertices = torch.cat([large, small], dim=2)
+    triangles = torch.from_numpy(faces)
+    triangles = torch.cat([triangles, triangles + large.shape[2]])
+    normals = VertexNormals(triangles, vertices.shape[2])(vertices)
+    light = direction(torch.tensor([5.0, -20.0]), torch.tensor([10.0, 0.0]))
+    return vertices, normals, triangles, light
