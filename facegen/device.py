@@ -1,4 +1,4 @@
-"""What lives on which device: moving a renderer, constants that go there once, precision."""
+"""What lives on which device, and in which precision: moving a renderer, constants, kernels."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -24,6 +24,12 @@ def _made(values: Values, device: torch.device, dtype: torch.dtype) -> Tensor:
     # A tensor of inference mode could not serve where there are gradients later.
     with torch.inference_mode(False):
         return torch.tensor(values, device=device, dtype=dtype)
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Whether compiled code will do: on the CPU, in single precision, and without gradients."""
+    plain = all(one.device.type == "cpu" and one.dtype == torch.float32 for one in tensors)
+    return plain and not (torch.is_grad_enabled() and any(one.requires_grad for one in tensors))
 
 
 def move(keeper: object, device: torch.device) -> None:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import normals
-from facegen.turning import is_plain, onto_screen
+from facegen.device import constant, is_plain
+from facegen.turning import onto_screen
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,26 @@ def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
     # What the middle shows, the lens is shifted to: the head is not seen from another side.
     right = 0.5 * samples * (1 - camera.middle_x / camera.half_height)
     down = 0.5 * samples * (1 + camera.middle_y / camera.half_height)
-    lens = tuple(
-        value if isinstance(value, Tensor) else vertices.new_full((1, 1), value)
-        for value in (camera.distance, focal, right, down)
-    )
-    if is_plain(vertices, *lens):
-        most = max(map(len, lens))
-        return onto_screen(vertices, torch.cat([value.expand(most, 1) for value in lens], dim=1))
-    distance, focal, right, down = lens
+    lens = _beside(camera.distance, focal, right, down, like=vertices)
+    if is_plain(vertices, lens):
+        return onto_screen(vertices, lens)
+    distance, focal, right, down = (value[:, None] for value in lens.unbind(1))
     x, y, z = vertices.unbind(1)
     depth = distance - z
     scale = focal / depth
     # As planes first: three interleaved writes would take twice the time.
     return torch.stack([right + x * scale, down - y * scale, depth], dim=1).mT.contiguous()
+
+
+def _beside(*values: float | Tensor, like: Tensor) -> Tensor:
+    """Numbers, and tensors (batch, 1), side by side (batch, value)."""
+    numbers = tuple(value for value in values if not isinstance(value, Tensor))
+    if len(numbers) == len(values):
+        return constant((numbers,), like)
+    columns = [
+        value if isinstance(value, Tensor) else constant(((value,),), like) for value in values
+    ]
+    return torch.cat(torch.broadcast_tensors(*columns), dim=1)  # type: ignore[no-untyped-call]
 
 
 class VertexNormals:

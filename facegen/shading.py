@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import reflection
-from facegen.device import constant
+from facegen.device import constant, is_plain
 from facegen.harmonics import reflected
 from facegen.pictures import LUMA
 from facegen.raster.sight import Sight, everything
@@ -27,7 +27,6 @@ from facegen.reflection import (
     lit_skin,
     skin_shine,
 )
-from facegen.turning import is_plain
 
 
 @dataclass(frozen=True)

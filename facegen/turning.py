@@ -1,20 +1,14 @@
 """Turning and projecting vertices, compiled: bits do not depend on what else is in the batch."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.device import is_plain
 from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
 
 Floats = NDArray[np.float32]
-
-
-def is_plain(*tensors: Tensor) -> bool:
-    """Whether compiled code will do: on the CPU, in single precision, and without gradients."""
-    plain = all(one.device.type == "cpu" and one.dtype == torch.float32 for one in tensors)
-    return plain and not (torch.is_grad_enabled() and any(one.requires_grad for one in tensors))
 
 
 def turned(
