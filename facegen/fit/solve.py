@@ -111,6 +111,7 @@ class Fitter:
     def _first(self, picture: Picture, stage: Stage) -> list[Fit]:
         """The first stage, from the start that leads furthest down."""
         objective = self.objective(picture, stage.size)
+        # Of a photograph one alone: what counts of it follows from where a fit is.
         starts = self.starts(picture)[: _STARTS if self.rendered else 1]
         alike: dict[bytes, list[Tensor]] = {}
         for start in starts:
