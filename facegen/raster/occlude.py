@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
+from facegen.raster.jit import leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -56,16 +56,19 @@ def occluders(
     follow_silhouettes.
     """
     for n in prange(len(screen)):
-        _occlude(screen[n], faces, edges, neighbours, face_id[n], depth[n], found[n], outer[n])
+        is_front = np.empty(len(faces), dtype=np.bool_)
+        _find_fronts(screen[n], faces, is_front)
+        _occlude(
+            screen[n], faces, edges, neighbours, face_id[n], depth[n], is_front, found[n], outer[n]
+        )
 
 
-@kernel
+@leaf
 def _occlude(
     screen: Floats, faces: NDArray[np.uint32], edges: Ids, neighbours: Ids, face_id: Ids,
-    depth: NDArray[np.float32], found: Ids, outer: Ids,
+    depth: NDArray[np.float32], is_front: NDArray[np.bool_], found: Ids, outer: Ids,
 ) -> None:  # fmt: skip
     """Fill found and outer (2, height, width) as occluders says."""
-    is_front = _fronts(screen, faces)
     found[:] = 0
     outer[:] = 0
     for number in range(len(edges)):
@@ -109,15 +112,13 @@ def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, screen:
     return bool((place - known_place) * named >= 0)
 
 
-@kernel
-def _fronts(screen: Floats, faces: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Whether each face looks at the viewer."""
-    is_front = np.empty(len(faces), dtype=np.bool_)
+@leaf
+def _find_fronts(screen: Floats, faces: NDArray[np.uint32], is_front: NDArray[np.bool_]) -> None:
+    """Fill in whether each face looks at the viewer."""
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
         area = _edge_function(screen, b, c, screen[a, 0], screen[a, 1])
         is_front[face] = (area > 0) & (min(screen[a, 2], screen[b, 2], screen[c, 2]) > 0)
-    return is_front
 
 
 @leaf
