@@ -7,6 +7,16 @@ import click
 
 from facegen.console import COUNT, FACE_MODEL, PATH, SIZE, print_table, progress_bar, say
 
+_SIZE = click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+_SECONDS = click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=10,
+    show_default=True,
+    help="Time for each measurement.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @click.group("benchmark")
 def command() -> None:
@@ -14,17 +24,11 @@ def command() -> None:
 
 
 @command.command("render")
-@click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+@_SIZE
 @click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
 @FACE_MODEL
-@click.option(
-    "--seconds",
-    type=click.IntRange(1, 600),
-    default=10,
-    show_default=True,
-    help="Time for each measurement.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_SECONDS
+@_JSON
 def render(
     size: int, workers: int | None, face_model: Path | None, seconds: int, as_json: bool
 ) -> None:
@@ -37,16 +41,10 @@ def render(
 
 
 @command.command("gpu")
-@click.option("--size", type=SIZE, default=150, show_default=True, help="Pixels a side.")
+@_SIZE
 @FACE_MODEL
-@click.option(
-    "--seconds",
-    type=click.IntRange(1, 600),
-    default=5,
-    show_default=True,
-    help="Time for each measurement.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_SECONDS
+@_JSON
 def gpu(size: int, face_model: Path | None, seconds: int, as_json: bool) -> None:
     """Measure drawing on the GPU, beside its memory's speed and PyTorch3D's rasterizer."""
     import torch
@@ -90,7 +88,7 @@ def scaling(out: Path) -> None:
 @click.option("--count", type=COUNT, default=100, show_default=True, help="Pictures.")
 @click.option("--workers", type=COUNT, help="Processes.  [default: one per processor]")
 @FACE_MODEL
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_JSON
 def fit(count: int, workers: int | None, face_model: Path | None, as_json: bool) -> None:
     """Measure how well fits recover the scenes of pictures that facegen renders."""
     import time
