@@ -24,7 +24,7 @@ from torch import Tensor
 
 from facegen import normals
 from facegen.device import constant, is_plain
-from facegen.turning import onto_screen
+from facegen.projection import onto_screen
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
     right = 0.5 * samples * (1 - camera.middle_x / camera.half_height)
     down = 0.5 * samples * (1 + camera.middle_y / camera.half_height)
     lens = _beside(camera.distance, focal, right, down, like=vertices)
-    if is_plain(vertices, lens):
+    if vertices.device.type == "cpu" and vertices.dtype == lens.dtype:
         return onto_screen(vertices, lens)
     distance, focal, right, down = (value[:, None] for value in lens.unbind(1))
     x, y, z = vertices.unbind(1)
@@ -151,25 +151,25 @@ class _UnitNormals(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_normals: Tensor) -> tuple[Tensor, None]:
         vertices, faces, unit, scales = ctx.saved_tensors
-        gradient = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
+        place = vertices.contiguous().numpy()
+        gradient = np.zeros_like(place)
         normals.backward(
-            vertices.contiguous().numpy(),
+            place,
             _indices(faces),
             unit.numpy(),
             scales.numpy(),
             by_normals.contiguous().numpy(),
-            gradient.numpy(),
+            gradient,
         )
-        return gradient, None
+        return torch.from_numpy(gradient), None
 
 
 def _unit_normals(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
     """VertexNormals of vertices (batch, 3, vertex), and their scales: see facegen.normals."""
-    unit = torch.zeros_like(vertices, memory_format=torch.contiguous_format)
-    scales = vertices.new_empty((len(vertices), vertices.shape[2]))
     place = vertices.detach().contiguous().numpy()
-    normals.forward(place, _indices(faces), unit.numpy(), scales.numpy())
-    return unit, scales
+    unit, scales = np.zeros_like(place), np.empty((len(place), place.shape[2]), place.dtype)
+    normals.forward(place, _indices(faces), unit, scales)
+    return torch.from_numpy(unit), torch.from_numpy(scales)
 
 
 def _indices(faces: Tensor) -> NDArray[np.uint32]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from facegen.border import crossing, depth_of, move_edge, move_surface, point
 from facegen.raster import Topology, rasterize
 from facegen.raster.jit import leaf, parallel_kernel, prange
-from facegen.raster.occlude import occluders
+from facegen.raster.occlude import ends, occluders
 from facegen.raster.planes import corners, is_front, on_line, way_out
 
 Floats = NDArray[np.float32]
@@ -55,14 +55,13 @@ def backward(
     fragments = rasterize(seen, faces, side, side)
     found, outer = np.empty((2, len(seen), 2, side, side), dtype=np.int32)
     face_id, depth = fragments.face_id.numpy(), fragments.depth.numpy()
-    occluders(seen.numpy(), mesh.faces, mesh.edges, mesh.neighbours, face_id, depth, found, outer)
+    occluders(seen.numpy(), mesh.faces, mesh.neighbours, face_id, depth, found, outer)
     by_seen, by_receivers = torch.zeros_like(seen), torch.zeros_like(receivers)
     _follow(
         receivers.numpy(),
         seen.numpy(),
         by_share.contiguous().numpy(),
         mesh.faces,
-        mesh.edges,
         mesh.neighbours,
         face_id,
         depth,
@@ -81,7 +80,6 @@ def _follow(
     seen: Floats,
     by_share: Floats,
     faces: Faces,
-    edges: Ids,
     neighbours: Ids,
     face_id: Ids,
     depth: Floats,
@@ -95,14 +93,14 @@ def _follow(
     for n in prange(len(receivers)):
         lit = np.empty((side, side), dtype=np.bool_)
         _follow_picture(
-            receivers[n], seen[n], by_share[n], faces, edges, neighbours, face_id[n], depth[n],
+            receivers[n], seen[n], by_share[n], faces, neighbours, face_id[n], depth[n],
             found[n], outer[n], by_seen[n], by_receivers[n], finer, lit,
         )  # fmt: skip
 
 
 @leaf
 def _follow_picture(
-    receivers: Floats, seen: Floats, by_share: Floats, faces: Faces, edges: Ids, neighbours: Ids,
+    receivers: Floats, seen: Floats, by_share: Floats, faces: Faces, neighbours: Ids,
     face_id: Ids, depth: Floats, found: Ids, outer: Ids, by_seen: Floats, by_receivers: Floats,
     finer: int, lit: NDArray[np.bool_],
 ) -> None:  # fmt: skip
@@ -124,7 +122,7 @@ def _follow_picture(
                 for j in range(side - right):
                     if lit[i, j] != lit[i + down, j + right]:
                         _move_border(
-                            by_share[v], along, row + i, column + j, lit[i, j], faces, edges,
+                            by_share[v], along, row + i, column + j, lit[i, j], faces,
                             neighbours, seen, receiver, face_id, found, outer, by_seen,
                             by_receivers[v], finer,
                         )  # fmt: skip
@@ -148,7 +146,7 @@ def _find_lit(
 
 @leaf
 def _move_border(
-    gain: float, along: int, row: int, column: int, is_lit: bool, faces: Faces, edges: Ids,
+    gain: float, along: int, row: int, column: int, is_lit: bool, faces: Faces,
     neighbours: Ids, seen: Floats, receiver: Floats, face_id: Ids, found: Ids, outer: Ids,
     by_seen: Floats, by_receiver: Floats, finer: int,
 ) -> None:  # fmt: skip
@@ -167,7 +165,7 @@ def _move_border(
     for named in (outer[along, row, column], found[along, row, column]):
         if way * named <= 0:
             continue
-        edge = edges[abs(named) - 1, 0], edges[abs(named) - 1, 1]
+        edge = ends(named, faces)
         place, distance = crossing(edge, line, along, seen)
         x, y = point(place, line, along)
         if distance <= depth_of(receiver, x, y):

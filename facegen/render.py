@@ -24,8 +24,6 @@ from facegen.raster import (
     composite,
     follow_silhouettes,
     in_sight,
-    interpolate,
-    mix,
     rasterize,
     resolve,
     topology,
@@ -166,14 +164,16 @@ class Renderer:
                 )
             return self._finish(shown, screen, fragments, background)
         layers = shade(surface, light, visible, opened, *lights, sight, colour=colour)
-        if not (layers.requires_grad or screen.requires_grad or background.requires_grad):
-            return composite(
-                layers, screen, self.faces, fragments, background, settings.samples_per_axis, sight
-            )
-        fragments = fragments.expand(len(layers))
-        screen = screen.expand(len(layers), -1, -1)
-        shown = mix(interpolate(layers, screen, self.faces, fragments))
-        return self._finish(shown, screen, fragments, background, layers.detach())
+        return composite(
+            layers,
+            screen,
+            self.faces,
+            fragments,
+            background,
+            settings.samples_per_axis,
+            sight=sight,
+            mesh=self._mesh,
+        )
 
     def _finish(
         self,
@@ -181,14 +181,13 @@ class Renderer:
         screen: Tensor,
         fragments: Fragments,
         background: Tensor,
-        layers: Tensor | None = None,
     ) -> Tensor:
         """Pixels of what the samples show (batch, height, width, channel)."""
-        background = background[:, None, None]
-        pixels = resolve(shown, fragments, background, self.settings.samples_per_axis)
+        samples = self.settings.samples_per_axis
+        pixels = resolve(shown, fragments, background[:, None, None], samples)
         if not screen.requires_grad:
             return pixels
-        return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments, layers)
+        return follow_silhouettes(pixels, shown, background, screen, self._mesh, fragments)
 
     def images(
         self,

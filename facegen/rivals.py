@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.geometry import Camera, VertexNormals, project
-from facegen.raster import follow_silhouettes, interpolate, rasterize, resolve, topology
+from facegen.raster import composite, rasterize, topology
 
 LIGHT = np.array([0.36, 0.48, 0.8])
 """The unit vector to the light, in the camera's frame."""
@@ -69,7 +69,7 @@ class Shading:
     def __init__(self, view: View) -> None:
         self._view = view
         self._normals = VertexNormals(torch.from_numpy(view.faces), view.vertex_count)
-        self._light = torch.from_numpy(DIFFUSE * LIGHT).float()
+        self._light = torch.from_numpy(DIFFUSE * LIGHT).float()[None, None]
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
@@ -77,8 +77,8 @@ class Shading:
 
     def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The same of tensors (1, 3, vertex)."""
-        gray = (self._light @ self._normals(batch) + AMBIENT).clamp(min=AMBIENT)
-        return project(batch, self._view.camera, self._view.size), gray[..., None]
+        gray = torch.bmm(self._light, self._normals(batch)).relu() + AMBIENT
+        return project(batch, self._view.camera, self._view.size), gray.mT
 
 
 class InTorch(Differentiable, Protocol):
@@ -99,13 +99,13 @@ class InTorch(Differentiable, Protocol):
     ) -> NDArray[np.float32]:
         """See Differentiable."""
         leaf = torch.from_numpy(vertices).T[None].contiguous().requires_grad_()
-        loss = (self.draw(leaf)[0, :, :, 0] * torch.from_numpy(weights)).sum()
-        (gradient,) = torch.autograd.grad(loss, leaf)
+        by_pixels = torch.from_numpy(weights)[None, ..., None]
+        (gradient,) = torch.autograd.grad(self.draw(leaf), leaf, by_pixels)
         return gradient[0].T.numpy()
 
 
 class Facegen(InTorch):
-    """Our rasterizer and interpolation; silhouettes are followed."""
+    """Our rasterizer and compositing; silhouettes are followed."""
 
     name: ClassVar[str] = "facegen"
     install: ClassVar[str] = "it is here"
@@ -121,11 +121,7 @@ class Facegen(InTorch):
         """See InTorch."""
         screen, gray = self._shading.shade(vertices)
         fragments = rasterize(screen, self._faces, self._size, self._size)
-        samples = interpolate(gray, screen, self._faces, fragments)
-        pixels = resolve(samples, fragments, self._background, 1)
-        if not screen.requires_grad:
-            return pixels
-        return follow_silhouettes(pixels, samples, self._background, screen, self._mesh, fragments)
+        return composite(gray, screen, self._faces, fragments, self._background, 1, mesh=self._mesh)
 
 
 class PyTorch3D(InTorch):

@@ -1,4 +1,4 @@
-"""Turning and projecting vertices, compiled: bits do not depend on what else is in the batch."""
+"""Turning vertices, compiled: bits do not depend on what else is in the batch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ def turned(
         product = turn @ vectors
         return product if moved is None else product + moved[..., None]
     moved = turn.new_zeros(len(turn), 3) if moved is None else moved
-    batch = _together(turn, vectors)
+    batch = together(turn, vectors)
     image = vectors.new_empty((batch, 3, vectors.shape[2]))
     _turn(
         image.numpy(),
@@ -62,33 +62,9 @@ def _turn_one(
                 plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
 
 
-def _together(one: Tensor, other: Tensor) -> int:
+def together(one: Tensor, other: Tensor) -> int:
     """How many there are of two batches, of which a batch of one stands for all."""
     batch = len(other) if len(one) == 1 else len(one)
     if len(other) not in (1, batch):
         raise ValueError(f"a batch of {len(one)} does not go with one of {len(other)}")
     return batch
-
-
-def onto_screen(vertices: Tensor, lens: Tensor) -> Tensor:
-    """See facegen.geometry.project; lens (batch or 1, 4): distance, focal length, right, down."""
-    batch = _together(lens, vertices)
-    screen = vertices.new_empty((batch, vertices.shape[2], 3))
-    place, lens = vertices.detach().contiguous(), lens.detach().contiguous()
-    _project(screen.numpy(), place.numpy(), lens.numpy())
-    return screen
-
-
-@parallel_kernel
-def _project(screen: Floats, vertices: Floats, lens: Floats) -> None:
-    for n in prange(len(screen)):
-        _project_one(screen[n], vertices[n % len(vertices)], lens[n % len(lens)])
-
-
-@leaf
-def _project_one(screen: Floats, vertices: Floats, lens: Floats) -> None:
-    (distance, focal, right, down), (x, y, z) = lens, vertices
-    for v in range(len(x)):
-        depth = distance - z[v]
-        scale = focal / depth
-        screen[v, 0], screen[v, 1], screen[v, 2] = right + x[v] * scale, down - y[v] * scale, depth

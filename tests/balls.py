@@ -1,10 +1,34 @@
 """Bumpy balls to draw, and a small one that shades a large one."""
 
 import torch
+from torch import Tensor
 
 from facegen.geometry import VertexNormals, direction
 from facegen.raster import Fragments, rasterize
-from facegen.subjects import bumpy_spheres
+from facegen.subjects import bumpy_spheres, sphere
+
+WIDTH, HEIGHT = 18, 14
+
+
+def ball(
+    batch: int, segments: int = 10, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor]:
+    """Bumpy closed meshes (batch, vertex, 3) in perspective, and their faces."""
+    vertices, faces = sphere(segments, segments)
+    generator = torch.Generator().manual_seed(0)
+    bumps = 1 + 0.3 * torch.rand(batch, len(vertices), 1, generator=generator, dtype=torch.float64)
+    x, y, z = (bumps * torch.from_numpy(vertices)).unbind(-1)
+    depth = 4 - z
+    screen = torch.stack([WIDTH / 2 + 18 * x / depth, HEIGHT / 2 - 18 * y / depth, depth], dim=-1)
+    return screen.to(dtype), torch.from_numpy(faces)
+
+
+def seen(screen: Tensor, faces: Tensor, cull: bool = True) -> Fragments:
+    return rasterize(screen.detach().float(), faces, HEIGHT, WIDTH, cull=cull)
+
+
+def random_like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor, Fragments]:

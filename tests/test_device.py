@@ -188,7 +188,7 @@ def test_a_picture_moves_little_memory_on_a_gpu(
     of 4 microseconds, 256 images at a time pay 20 each. See docs/results.md.
     """
 
-    def no_pixels(layers: torch.Tensor, *_: object) -> torch.Tensor:
+    def no_pixels(layers: torch.Tensor, *_: object, **__: object) -> torch.Tensor:
         return layers.new_empty(len(layers), 150, 150, 1)
 
     def no_shadows(receivers: torch.Tensor, *_: object) -> torch.Tensor:

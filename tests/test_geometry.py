@@ -112,3 +112,18 @@ def test_batches_that_do_not_fit_are_refused() -> None:
     for change in (lambda same: same, torch.Tensor.requires_grad_):
         with pytest.raises((ValueError, RuntimeError)):
             project(change(vertices), Camera(three), 100)
+
+
+@pytest.mark.parametrize(("heads", "cameras"), [(2, 2), (1, 3), (3, 1)])
+def test_gradients_of_projection(heads: int, cameras: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    vertices = 50 * torch.randn(heads, 3, 20, generator=generator, dtype=torch.float64)
+    lens = [
+        torch.rand(cameras, 1, generator=generator, dtype=torch.float64) + value
+        for value in (900.0, 130.0, 2.0, -3.0)
+    ]
+    inputs = [plane.requires_grad_() for plane in (vertices, *lens)]
+    assert torch.autograd.gradcheck(lambda v, *camera: project(v, Camera(*camera), 150), inputs)
+    single = project(vertices.float(), Camera(*(value.float() for value in lens)), 150)
+    double = project(vertices, Camera(*lens), 150)
+    torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-4)

@@ -6,42 +6,11 @@ from collections.abc import Callable
 import numba
 import pytest
 import torch
+from balls import HEIGHT, WIDTH, ball, random_like, seen
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from facegen.raster import (
-    Fragments,
-    composite,
-    interpolate,
-    interpolate_seen,
-    mix,
-    rasterize,
-    resolve,
-)
-from facegen.subjects import sphere
-
-WIDTH, HEIGHT = 18, 14
-
-
-def ball(
-    batch: int, segments: int = 10, dtype: torch.dtype = torch.float64
-) -> tuple[Tensor, Tensor]:
-    """Bumpy closed meshes (batch, vertex, 3) in perspective, and their faces."""
-    vertices, faces = sphere(segments, segments)
-    generator = torch.Generator().manual_seed(0)
-    bumps = 1 + 0.3 * torch.rand(batch, len(vertices), 1, generator=generator, dtype=torch.float64)
-    x, y, z = (bumps * torch.from_numpy(vertices)).unbind(-1)
-    depth = 4 - z
-    screen = torch.stack([WIDTH / 2 + 18 * x / depth, HEIGHT / 2 - 18 * y / depth, depth], dim=-1)
-    return screen.to(dtype), torch.from_numpy(faces)
-
-
-def seen(screen: Tensor, faces: Tensor, cull: bool = True) -> Fragments:
-    return rasterize(screen.detach().float(), faces, HEIGHT, WIDTH, cull=cull)
-
-
-def random_like(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
+from facegen.raster import Fragments, interpolate, interpolate_seen, resolve
 
 
 def plain_interpolate(
@@ -231,33 +200,6 @@ def test_resolve_refuses_partial_pixels() -> None:
     fragments = Fragments(torch.zeros(1, 4, 5, dtype=torch.int32), torch.ones(1, 4, 5))
     with pytest.raises(ValueError, match="4 x 5 samples do not make whole pixels of 2 x 2"):
         resolve(torch.ones(1, 4, 5, 1), fragments, torch.ones(1), 2)
-
-
-@pytest.mark.parametrize("side", [1, 2])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(("images", "pictures"), [(3, 3), (1, 3), (2, 2), (3, 1)])
-def test_composite_is_all_steps_at_once(
-    side: int, channels: int, images: int, pictures: int
-) -> None:
-    """Also where one picture's geometry, or one person's layers, stand for all."""
-    screen, faces = ball(images, dtype=torch.float32)
-    fragments = seen(screen, faces)
-    layers = 2 * random_like(pictures, screen.shape[1], 2 * channels + 1, dtype=torch.float32)
-    background = random_like(channels, dtype=torch.float32)
-    pixels = composite(layers, screen, faces, fragments, background, side)
-    batch = max(images, pictures)
-    everywhere = fragments.expand(batch)
-    samples = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, everywhere))
-    expected = resolve(samples, everywhere, background, side)
-    torch.testing.assert_close(pixels, expected, rtol=0, atol=1e-5)
-    exact = composite(layers.double(), screen.double(), faces, fragments, background.double(), side)
-    torch.testing.assert_close(exact.float(), expected, rtol=0, atol=1e-3)
-
-
-def test_mix_is_sharp_between_the_layers() -> None:
-    share = torch.tensor([-1.0, 0.0, 0.25, 1.0, 3.0])
-    layered = torch.stack([torch.zeros(5), torch.ones(5), share], dim=-1)
-    assert mix(layered)[:, 0].tolist() == [0.0, 0.0, 0.25, 1.0, 1.0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from facegen.raster.jit import forget_others, kernel, leaf, sources_digest
+from facegen.raster.jit import forget_others, full_width, kernel, leaf, sources_digest
 
 
 def test_any_file_with_kernels_changes_the_digest(tmp_path: Path) -> None:
@@ -106,3 +106,17 @@ def test_leaves_make_no_arrays() -> None:
     for node in leaves:
         called = {getattr(one, "attr", getattr(one, "id", "")) for one in ast.walk(node)}
         assert not called & makers, node.name
+
+
+@pytest.mark.parametrize(
+    ("processor", "features", "is_wide"),
+    [
+        ("rocketlake", "+avx2,+avx512f", True),
+        ("cascadelake", "+avx2,+avx512f", False),
+        ("haswell", "+avx2,-avx512f", False),
+        ("apple-m1", "+neon", False),
+    ],
+)
+def test_vectors_are_as_wide_as_they_pay(processor: str, features: str, is_wide: bool) -> None:
+    expected = f"{features},-prefer-256-bit" if is_wide else features
+    assert full_width(processor, features) == expected

@@ -10,14 +10,14 @@ Indices are unsigned, which spares the compiled code the case of counting from a
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
+from facegen.raster.jit import inlined, kernel, leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Indices = NDArray[np.uint32]
 Ids = NDArray[np.int32]
 Floats4 = tuple[float, float, float, float]
 
-_LEAST = 1e-20
+LEAST = 1e-20
 """The least E, in squared samples: a face that has no area before it is rounded shows the mean."""
 
 
@@ -60,7 +60,7 @@ def backward(
         )
 
 
-@leaf
+@inlined
 def _edge_functions(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> Floats4:
     """E at (x, y) for the edges opposite a, b, c, positive inside, and the sign that made it so."""
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
@@ -72,15 +72,18 @@ def _edge_functions(screen: Floats, a: int, b: int, c: int, x: float, y: float) 
     return side * ea, side * eb, side * ec, side
 
 
-@leaf
-def _coordinates(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> Floats4:
+@inlined
+def weights(
+    screen: Floats, corners: tuple[int, int, int], x: float, y: float
+) -> tuple[tuple[float, float, float], float]:
     """Barycentric coordinates E_i z_j z_k scale of (x, y), never negative, and that scale."""
+    a, b, c = corners
     ea, eb, ec, _ = _edge_functions(screen, a, b, c, x, y)
     za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-    least = screen.dtype.type(_LEAST)
+    least = screen.dtype.type(LEAST)
     wa, wb, wc = max(ea, least) * (zb * zc), max(eb, least) * (zc * za), max(ec, least) * (za * zb)
     scale = screen.dtype.type(1) / (wa + wb + wc)
-    return wa * scale, wb * scale, wc * scale, scale
+    return (wa * scale, wb * scale, wc * scale), scale
 
 
 @leaf
@@ -97,7 +100,7 @@ def _forward_image(
             face = np.uint32(face_id[row, column])
             a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
             x, y = number(column) + number(0.5), number(row) + number(0.5)
-            wa, wb, wc, _ = _coordinates(screen, a, b, c, x, y)
+            (wa, wb, wc), _ = weights(screen, (a, b, c), x, y)
             # With the first channel outside the loop, grey takes two thirds of the time.
             image[row, column, 0] = (
                 wa * attributes[a, 0] + wb * attributes[b, 0] + wc * attributes[c, 0]
@@ -122,7 +125,7 @@ def forward_seen(
                 face = np.uint32(face_id[row, column])
                 a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
                 x, y = number(column) + number(0.5), number(row) + number(0.5)
-                wa, wb, wc, _ = _coordinates(screen, a, b, c, x, y)
+                (wa, wb, wc), _ = weights(screen, (a, b, c), x, y)
                 for k in range(channels):
                     some[many, k] = (
                         wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
@@ -156,7 +159,7 @@ def _backward_image(
             face = np.uint32(face_id[row, column])
             a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
             x, y = number(column) + number(0.5), number(row) + number(0.5)
-            wa, wb, wc, scale = _coordinates(screen, a, b, c, x, y)
+            (wa, wb, wc), scale = weights(screen, (a, b, c), x, y)
             ga, gb, gc = number(0), number(0), number(0)
             for k in range(channels):
                 gradient = by_image[row, column, k]
@@ -167,28 +170,47 @@ def _backward_image(
                     by_attributes[a, k] += gradient * wa
                     by_attributes[b, k] += gradient * wb
                     by_attributes[c, k] += gradient * wc
-            if not to_screen:
-                continue
-            mean = wa * ga + wb * gb + wc * gc
-            ga, gb, gc = ga - mean, gb - mean, gc - mean
-            za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
-            inverse = number(1) / (za * zb * zc)
-            by_screen[a, 2] -= ga * wa * (zb * zc * inverse)
-            by_screen[b, 2] -= gb * wb * (zc * za * inverse)
-            by_screen[c, 2] -= gc * wc * (za * zb * inverse)
-            # From here on by E, which does not move where it was raised to its least value.
-            ea, eb, ec, side = _edge_functions(screen, a, b, c, x, y)
-            scale *= side
-            least = number(_LEAST)
-            ga = ga * (zb * zc * scale) if ea > least else number(0)
-            gb = gb * (zc * za * scale) if eb > least else number(0)
-            gc = gc * (za * zb * scale) if ec > least else number(0)
-            ax, ay = screen[a, 0] - x, screen[a, 1] - y
-            bx, by = screen[b, 0] - x, screen[b, 1] - y
-            cx, cy = screen[c, 0] - x, screen[c, 1] - y
-            by_screen[a, 0] += gb * cy - gc * by
-            by_screen[a, 1] += gc * bx - gb * cx
-            by_screen[b, 0] += gc * ay - ga * cy
-            by_screen[b, 1] += ga * cx - gc * ax
-            by_screen[c, 0] += ga * by - gb * ay
-            by_screen[c, 1] += gb * ax - ga * bx
+            if to_screen:
+                by_corners((ga, gb, gc), screen, (a, b, c), x, y, (wa, wb, wc), scale, by_screen)
+
+
+@inlined
+def by_corners(
+    gains: tuple[float, float, float],
+    screen: Floats,
+    corners: tuple[int, int, int],
+    x: float,
+    y: float,
+    shares: tuple[float, float, float],
+    scale: float,
+    by_screen: Floats,
+) -> None:
+    """Add a sample's gradient by the corners of its face, given that by its coordinates.
+
+    shares, scale: as weights gives them.
+    """
+    number = screen.dtype.type
+    (a, b, c), (wa, wb, wc), (ga, gb, gc) = corners, shares, gains
+    mean = wa * ga + wb * gb + wc * gc
+    ga, gb, gc = ga - mean, gb - mean, gc - mean
+    za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
+    inverse = number(1) / (za * zb * zc)
+    by_screen[a, 2] -= ga * wa * (zb * zc * inverse)
+    by_screen[b, 2] -= gb * wb * (zc * za * inverse)
+    by_screen[c, 2] -= gc * wc * (za * zb * inverse)
+    # From here on by E, which does not move where it was raised to its least value.
+    ea, eb, ec, side = _edge_functions(screen, a, b, c, x, y)
+    scale *= side
+    least = number(LEAST)
+    ga = ga * (zb * zc * scale) if ea > least else number(0)
+    gb = gb * (zc * za * scale) if eb > least else number(0)
+    gc = gc * (za * zb * scale) if ec > least else number(0)
+    ax, ay = screen[a, 0] - x, screen[a, 1] - y
+    bx, by = screen[b, 0] - x, screen[b, 1] - y
+    cx, cy = screen[c, 0] - x, screen[c, 1] - y
+    by_screen[a, 0] += gb * cy - gc * by
+    by_screen[a, 1] += gc * bx - gb * cx
+    by_screen[b, 0] += gc * ay - ga * cy
+    by_screen[b, 1] += ga * cx - gc * ax
+    by_screen[c, 0] += ga * by - gb * ay
+    by_screen[c, 1] += gb * ax - ga * bx

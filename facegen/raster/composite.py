@@ -1,30 +1,19 @@
-"""Two layers over a background to pixels: interpolate, mix and resolve in one compiled pass."""
+"""Layers over a background to pixels: interpolate, mix and resolve in one compiled pass."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.raster import blend, blend_gradient
 from facegen.raster.contract import Fragments
 from facegen.raster.interpolate import interpolate
-from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.resolve import resolve
 from facegen.raster.sight import Sight, everything
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.uint32]
-
-
-class _Inputs(NamedTuple):
-    """What composite draws from; all but faces are batches, where one item stands for all."""
-
-    face_id: NDArray[np.int32]
-    layers: Floats
-    screen: Floats
-    background: Floats
-    faces: Indices
+from facegen.raster.silhouette import follow_silhouettes
+from facegen.raster.topology import Topology
 
 
 def mix(layered: Tensor) -> Tensor:
@@ -45,112 +34,124 @@ def composite(
     fragments: Fragments,
     background: Tensor,
     samples_per_axis: int,
+    *,
     sight: Sight | None = None,
+    mesh: Topology | None = None,
 ) -> Tensor:
-    """Pixels (batch, height, width, channel): resolve(mix(interpolate(layers))), no gradient.
+    """Pixels (batch, height, width, channel) of faces seen from outside, with gradients.
 
-    layers: (batch, vertex, 2 * channel + 1). background: (channel,) or (batch, channel). The rest
-    is as in interpolate and resolve. sight: the vertices in sight, if known. What has one item
-    where the batch has more stands for all: under a light that moves, a head that stands still is
-    rasterized once. Compiled into one pass in single precision, on the CPU and on CUDA devices, for
-    faces seen from outside.
+    layers: (batch, vertex, 2 * channel + 1) as mix has them, or one layer (batch, vertex, channel).
+    background: (channel,) or (batch, channel). The rest is as in interpolate and resolve, whose
+    results these are. What has one item where the batch has more stands for all: under a light that
+    moves, a head that stands still is rasterized once.
+    sight: without gradients, the vertices in sight, if known. mesh: of the faces; silhouettes are
+    followed, as follow_silhouettes does, where it is given.
+    Compiled into one pass on the CPU and, in single precision and without gradients, on CUDA.
     """
-    batch, channels = max(len(layers), len(screen)), layers.shape[2] // 2
-    height, width = (side // samples_per_axis for side in fragments.face_id.shape[1:])
+    channels = background.shape[-1]
+    vertices, width = layers.shape[1:]
+    if vertices != screen.shape[1] or width not in (channels, 2 * channels + 1):
+        raise ValueError(
+            f"layers must be (batch, {screen.shape[1]}, {channels} or {2 * channels + 1}) to fit "
+            f"screen and background, not {tuple(layers.shape)}"
+        )
     background = background.reshape(-1, channels)
-    if layers.device.type == "cuda" and layers.dtype == torch.float32:
+    inputs = (layers, screen, background)
+    moves = torch.is_grad_enabled() and any(one.requires_grad for one in inputs)
+    if layers.device.type == "cpu":
+        if not moves:
+            return _pixels(*inputs, faces, fragments, samples_per_axis, sight)
+        pixels: Tensor = _Composite.apply(  # type: ignore[no-untyped-call]
+            *inputs, faces, fragments, samples_per_axis, mesh
+        )
+        return pixels
+    is_mixed = width > channels
+    if is_mixed and not moves and layers.device.type == "cuda" and layers.dtype == torch.float32:
         # Triton is a package that other machines need not have.
         from facegen.raster import cuda
 
         return cuda.composite(
             layers, screen, faces, fragments.face_id, background, samples_per_axis
         )
-    if layers.device.type != "cpu" or layers.dtype != torch.float32:
-        fragments = fragments.expand(batch)
-        shown = mix(interpolate(layers, screen.expand(batch, -1, -1), faces, fragments))
-        return resolve(shown, fragments, background[:, None, None], samples_per_axis)
+    batch = max(len(layers), len(screen))
+    fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
+    shown = interpolate(layers, screen, faces, fragments)
+    shown = mix(shown) if is_mixed else shown
+    pixels = resolve(shown, fragments, background[:, None, None], samples_per_axis)
+    if mesh is None or not screen.requires_grad:
+        return pixels
+    return follow_silhouettes(pixels, shown, background, screen, mesh, fragments, layers.detach())
+
+
+class _Composite(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        layers: Tensor,
+        screen: Tensor,
+        background: Tensor,
+        faces: Tensor,
+        fragments: Fragments,
+        samples_per_axis: int,
+        mesh: Topology | None,
+    ) -> Tensor:
+        ctx.mesh = mesh
+        ctx.save_for_backward(layers, screen, background, faces, fragments.face_id, fragments.depth)
+        return _pixels(layers, screen, background, faces, fragments, samples_per_axis, None)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_pixels: Tensor) -> tuple[Tensor | None, ...]:
+        layers, screen, background, faces, face_id, depth = ctx.saved_tensors
+        gradient, inputs = _array(by_pixels), _inputs(layers, screen, background, faces, face_id)
+        is_asked = ctx.needs_input_grad[:3]
+        is_followed = is_asked[1] and ctx.mesh is not None
+        neighbours = ctx.mesh.neighbours if is_followed else np.empty((0, 3), np.int32)
+        # Every picture adds to arrays of its own, so that no two threads write to one place.
+        by_layers, by_screen, by_background = (
+            np.zeros((len(gradient), *plane.shape[1:]), gradient.dtype)
+            for plane in (layers, screen[:, : screen.shape[1] * is_asked[1]], background)
+        )
+        edges = blend_gradient.Edges(neighbours, _array(depth))
+        blend_gradient.backward(gradient, inputs, edges, by_layers, by_screen, by_background)
+        found = zip((by_layers, by_screen, by_background), inputs[1:4], is_asked, strict=True)
+        return (*(_of_batch(one, len(plane)) if asked else None for one, plane, asked in found),
+            None, None, None, None)  # fmt: skip
+
+
+def _of_batch(gradient: NDArray[Any], size: int) -> Tensor:
+    whole = torch.from_numpy(gradient)
+    return whole if len(whole) == size else whole.sum(0, keepdim=True)
+
+
+def _pixels(
+    layers: Tensor,
+    screen: Tensor,
+    background: Tensor,
+    faces: Tensor,
+    fragments: Fragments,
+    side: int,
+    sight: Sight | None,
+) -> Tensor:
+    batch, channels = max(len(layers), len(screen)), background.shape[1]
+    height, width = (samples // side for samples in fragments.face_id.shape[1:])
     pixels = layers.new_empty((batch, height, width, channels))
-    inputs = _Inputs(
-        _array(fragments.face_id),
+    inputs = _inputs(layers, screen, background, faces, fragments.face_id)
+    blend.forward(pixels.numpy(), inputs, sight or everything(screen.shape[1]))
+    return pixels
+
+
+def _inputs(
+    layers: Tensor, screen: Tensor, background: Tensor, faces: Tensor, face_id: Tensor
+) -> blend.Inputs:
+    return blend.Inputs(
+        _array(face_id),
         _array(layers),
         _array(screen),
         _array(background),
         _array(faces).view(np.uint32),
     )
-    _composite(pixels.numpy(), inputs, sight or everything(screen.shape[1]))
-    return pixels
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().contiguous().numpy()
-
-
-@parallel_kernel
-def _composite(pixels: Floats, inputs: _Inputs, sight: Sight) -> None:
-    for n in prange(len(pixels)):
-        _composite_image(pixels[n], inputs, sight, n)
-
-
-@kernel
-def _composite_image(pixels: Floats, inputs: _Inputs, sight: Sight, n: int) -> None:
-    face_id = inputs.face_id[n % len(inputs.face_id)]
-    layers = inputs.layers[n % len(inputs.layers)]
-    screen = inputs.screen[n % len(inputs.screen)]
-    background = inputs.background[n % len(inputs.background)]
-    faces = inputs.faces
-    height, width, channels = pixels.shape
-    side = face_id.shape[1] // width
-    zero, one, half, least = np.float32(0), np.float32(1), np.float32(0.5), np.float32(1e-20)
-    scale = one / np.float32(side * side)
-    # What a sample needs of a vertex, side by side. Place and layers are read in order once, and
-    # are in a near cache when samples ask for them in no order.
-    vertex = np.empty((len(screen), 3 + layers.shape[1]), dtype=np.float32)
-    shown = n % len(sight.many)
-    for v in sight.vertices[shown, : sight.many[shown]]:
-        for k in range(3):
-            vertex[v, k] = screen[v, k]
-        for k in range(layers.shape[1]):
-            vertex[v, 3 + k] = layers[v, k]
-    for row in range(height):
-        for column in range(width):
-            # The first channel apart from the others: grey takes a third of the time.
-            first = zero
-            for k in range(1, channels):
-                pixels[row, column, k] = zero
-            for down in range(side):
-                for right in range(side):
-                    i, j = np.uint64(row * side + down), np.uint64(column * side + right)
-                    if face_id[i, j] < 0:
-                        first += background[0]
-                        for k in range(1, channels):
-                            pixels[row, column, k] += background[k]
-                        continue
-                    face = np.uint32(face_id[i, j])
-                    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-                    # Coordinates as in facegen.raster.barycentric, but of an outward face.
-                    x, y = np.float32(j) + half, np.float32(i) + half
-                    ax, ay, az = vertex[a, 0] - x, vertex[a, 1] - y, vertex[a, 2]
-                    bx, by, bz = vertex[b, 0] - x, vertex[b, 1] - y, vertex[b, 2]
-                    cx, cy, cz = vertex[c, 0] - x, vertex[c, 1] - y, vertex[c, 2]
-                    ea, eb, ec = cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by
-                    wa = max(ea, least) * (bz * cz)
-                    wb = max(eb, least) * (cz * az)
-                    wc = max(ec, least) * (az * bz)
-                    total = one / (wa + wb + wc)
-                    wa, wb, wc = wa * total, wb * total, wc * total
-                    last, over = np.uint64(3 + 2 * channels), np.uint64(3 + channels)
-                    cover = wa * vertex[a, last] + wb * vertex[b, last] + wc * vertex[c, last]
-                    cover = min(max(cover, zero), one)
-                    below = wa * vertex[a, 3] + wb * vertex[b, 3] + wc * vertex[c, 3]
-                    above = wa * vertex[a, over] + wb * vertex[b, over] + wc * vertex[c, over]
-                    first += below + cover * (above - below)
-                    for k in range(1, channels):
-                        under, over = np.uint64(3 + k), np.uint64(3 + channels + k)
-                        below = (
-                            wa * vertex[a, under] + wb * vertex[b, under] + wc * vertex[c, under]
-                        )
-                        above = wa * vertex[a, over] + wb * vertex[b, over] + wc * vertex[c, over]
-                        pixels[row, column, k] += below + cover * (above - below)
-            pixels[row, column, 0] = first * scale
-            for k in range(1, channels):
-                pixels[row, column, k] *= scale

@@ -23,6 +23,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -123,8 +124,10 @@ def _check(screen: Tensor, faces: Tensor, height: int, width: int) -> None:
         raise ValueError(f"a picture has 1 to {MAX_SIDE} samples a side, not {height} x {width}")
     # Another device would have to be waited for.
     if faces.numel() and faces.device.type == "cpu":
-        low, high = (int(bound) for bound in torch.aminmax(faces))
-        if low < 0 or high >= screen.shape[1]:
+        # As unsigned numbers, those below zero are the greatest.
+        corners = faces.numpy()
+        if corners.view(np.uint32).max() >= screen.shape[1]:
             raise ValueError(
-                f"faces index vertices {low} to {high}, but screen has {screen.shape[1]}"
+                f"faces index vertices {corners.min()} to {corners.max()}, "
+                f"but screen has {screen.shape[1]}"
             )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import leaf, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf
 from facegen.raster.planes import (
     Corners,
     coordinates,
@@ -21,6 +21,7 @@ from facegen.raster.planes import (
     push,
     way_out,
 )
+from facegen.raster.sight import covered
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -44,68 +45,69 @@ class _Image(NamedTuple):
     by_pixels: Floats
 
 
-@parallel_kernel
+@kernel
 def meet(
-    screen: Floats,
-    faces: Faces,
-    neighbours: Ids,
-    found: Ids,
-    face_id: Ids,
-    layers: Floats,
-    samples: Floats,
-    by_pixels: Floats,
-    by_screen: Floats,
-) -> None:
-    """Add the gradient by screen (batch, vertex, 3).
+    screen: Floats, faces: Faces, neighbours: Ids, found: Ids, face_id: Ids, layers: Floats,
+    samples: Floats, by_pixels: Floats, by_screen: Floats,
+) -> None:  # fmt: skip
+    """Add one picture's gradient by screen (vertex, 3).
 
-    found: from facegen.raster.occlude. The others are as in follow_silhouettes.
+    found: outer from facegen.raster.occlude. The others are as in follow_silhouettes.
     """
-    for n in prange(len(screen)):
-        image = _Image(
-            screen[n], faces, neighbours, layers[n % len(layers)], samples[n], by_pixels[n]
-        )
-        place, shown = screen[n], samples[n]
-        walked, borders = np.empty((2, _LONGEST_WALK), np.int64), np.empty((2, _LONGEST_WALK))
-        rows, columns = face_id.shape[1:]
-        unlike = np.empty(columns, np.int64)
-        for along in range(2):
-            for row in range(rows - along):
-                ids, next_ids = face_id[n, row], face_id[n, row + along]
-                many = _find_unlike(
-                    ids, next_ids, found[n, along, row], shown[row], shown[row + along],
-                    1 - along, unlike,
-                )  # fmt: skip
-                for column in unlike[:many]:
-                    right = column + 1 - along
-                    first, second = ids[column], next_ids[right]
-                    if _touch(corners(faces, first), corners(faces, second)) or _is_one_surface(
-                        first, second, right + 0.5, row + along + 0.5, place, faces, neighbours
-                    ):
-                        continue
-                    _pair(first, second, row, column, along, image, walked, borders, by_screen[n])
+    image = _Image(screen, faces, neighbours, layers, samples, by_pixels)
+    walked, borders = np.empty((2, _LONGEST_WALK), np.int64), np.empty((2, _LONGEST_WALK))
+    unlike = np.empty(face_id.shape[1], np.int64)
+    _meet(image, found, face_id, unlike, walked, borders, by_screen)
+
+
+@leaf
+def _meet(
+    image: _Image, found: Ids, face_id: Ids, unlike: NDArray[np.int64], walked: NDArray[np.int64],
+    borders: NDArray[np.float64], by_screen: Floats,
+) -> None:  # fmt: skip
+    screen, faces, neighbours = image.screen, image.faces, image.neighbours
+    rows, number = len(face_id), screen.dtype.type
+    for row in range(rows):
+        ids = face_id[row]
+        start, stop = covered(ids)
+        for along in range(2 if row + 1 < rows else 1):
+            next_ids, right = face_id[row + along], 1 - along
+            many = _find_unlike(
+                ids, next_ids, found[along, row], image.samples[row], image.samples[row + along],
+                start, stop - right, right, unlike,
+            )  # fmt: skip
+            for column in unlike[:many]:
+                first, second = ids[column], next_ids[column + right]
+                x, y = number(column + right) + number(0.5), number(row + along) + number(0.5)
+                if _touch(corners(faces, first), corners(faces, second)) or _is_one_surface(
+                    first, second, x, y, screen, faces, neighbours
+                ):
+                    continue
+                _pair(first, second, row, column, along, image, walked, borders, by_screen)
 
 
 @leaf
 def _find_unlike(
     ids: Ids, next_ids: Ids, found: Ids, samples: Floats, next_samples: Floats,
-    right: int, unlike: NDArray[np.int64],
+    start: int, stop: int, right: int, unlike: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """List the samples of a row that show another surface than the next one, return how many.
 
-    The next one is in the same row, right = 1, or below, 0. A row at a time, because the caller
-    counts references to every piece of an array.
+    Asked about are those from start on, before stop. The next one is in the same row, right = 1, or
+    below, 0.
     """
-    many = 0
-    for column in range(len(ids) - right):
+    many, kept = 0, 0
+    for column in range(start, stop):
         first, second = ids[column], next_ids[column + right]
-        if (first == second) | (first < 0) | (second < 0) | (found[column] != 0):
-            continue
+        unlike[many] = column
+        many += (first != second) & (first >= 0) & (second >= 0) & (found[column] == 0)
+    for column in unlike[:many]:
         change = samples.dtype.type(0)
         for k in range(samples.shape[1]):
             change = max(change, abs(samples[column, k] - next_samples[column + right, k]))
-        unlike[many] = column
-        many += change > _LEAST_CHANGE
-    return many
+        unlike[kept] = column
+        kept += change > _LEAST_CHANGE
+    return kept
 
 
 @leaf
@@ -229,7 +231,8 @@ def _gain(
     gain = 0.0
     for k in range(samples.shape[2]):
         if layers.shape[1]:
-            change = _shown(one, k, x, y, screen, layers) - _shown(other, k, x, y, screen, layers)
+            shown = _shown(one, k, x, y, screen, layers, samples.shape[2])
+            change = shown - _shown(other, k, x, y, screen, layers, samples.shape[2])
         else:
             change = samples[row, column, k] - samples[row + along, column + 1 - along, k]
         gain += by_pixel[k] * change
@@ -237,13 +240,17 @@ def _gain(
 
 
 @leaf
-def _shown(face: Corners, k: int, x: float, y: float, screen: Floats, layers: Floats) -> float:
+def _shown(
+    face: Corners, k: int, x: float, y: float, screen: Floats, layers: Floats, channels: int
+) -> float:
     """Channel k of a face at a point: interpolated and mixed."""
     a, b, c = coordinates(face, screen, x, y)
     a, b, c = a / screen[face[0], 2], b / screen[face[1], 2], c / screen[face[2], 2]
-    total, channels = a + b + c, layers.shape[1] // 2
+    total = a + b + c
     one, two, three = layers[face[0]], layers[face[1]], layers[face[2]]
-    below = (a * one[k] + b * two[k] + c * three[k]) / total
+    below: float = (a * one[k] + b * two[k] + c * three[k]) / total
+    if len(one) == channels:
+        return below
     k += channels
     above = (a * one[k] + b * two[k] + c * three[k]) / total
     k = 2 * channels

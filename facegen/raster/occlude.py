@@ -2,6 +2,9 @@
 
 The lines are rows (along = 0) and columns (along = 1); u runs along them and v across them. For
 single and double precision.
+
+An edge is named by the half of it that belongs to the face which ends there: 3 * face + i + 1 is
+opposite corner i, and 0 is none.
 """
 
 from typing import NamedTuple
@@ -9,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import leaf, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
+Faces = NDArray[np.uint32]
 
 _LONGEST_WALK = 64
 """Faces between an edge and the sample beside it; more are met only where faces are far smaller."""
@@ -27,7 +31,6 @@ class _Edge(NamedTuple):
 
     a: int
     b: int
-    face: int
     along: int
     first: int
     last: int
@@ -37,8 +40,7 @@ class _Edge(NamedTuple):
 @parallel_kernel
 def occluders(
     screen: Floats,
-    faces: NDArray[np.uint32],
-    edges: Ids,
+    faces: Faces,
     neighbours: Ids,
     face_id: Ids,
     depth: NDArray[np.float32],
@@ -47,73 +49,110 @@ def occluders(
 ) -> None:
     """Fill found and outer (batch, 2, height, width): what occludes between two samples, or 0.
 
-    Between sample (row, column) and the next one along its row (along = 0) or column (1), the
-    surface that the first one sees ends at edge found[n, along, row, column] - 1; or, if that is
-    negative, the one that the next one sees at edge -found[n, along, row, column] - 1. Where a
-    surface folds within a sample, the outermost of its edges is meant: the others hide nothing.
-    outer is the same, but where another surface looks out from behind that one by less than a
-    sample, as one hump behind another, it is that surface's edge. The arguments before are as in
-    follow_silhouettes.
+    The arguments before are as in follow_silhouettes; see occlude.
     """
     for n in prange(len(screen)):
-        is_front = np.empty(len(faces), dtype=np.bool_)
-        _find_fronts(screen[n], faces, is_front)
-        _occlude(
-            screen[n], faces, edges, neighbours, face_id[n], depth[n], is_front, found[n], outer[n]
-        )
+        crossings = np.empty(found[n].size, dtype=np.int32)
+        occlude(screen[n], faces, neighbours, face_id[n], depth[n], found[n], outer[n], crossings)
+
+
+@kernel
+def occlude(
+    screen: Floats, faces: Faces, neighbours: Ids, face_id: Ids, depth: NDArray[np.float32],
+    found: Ids, outer: Ids, crossings: Ids,
+) -> int:  # fmt: skip
+    """Fill found and outer (2, height, width) of one picture: what occludes between two samples.
+
+    Between sample (row, column) and the next one along its row (along = 0) or column (1), the
+    surface that the first one sees ends at the edge of the name found[along, row, column]; or, if
+    that is negative, the one that the next one sees at the edge -found[along, row, column]. Where a
+    surface folds within a sample, the outermost of its edges is meant: the others hide nothing.
+    outer is the same, but where another surface looks out from behind that one by less than a
+    sample, as one hump behind another, it is that surface's edge.
+    crossings: is given the flat indices of all places where found is not 0, and room for as many
+    as there are; returns their number.
+    """
+    is_front = np.empty(len(faces), dtype=np.bool_)
+    _find_fronts(screen, faces, is_front)
+    return _occlude(screen, faces, neighbours, face_id, depth, is_front, found, outer, crossings)
 
 
 @leaf
 def _occlude(
-    screen: Floats, faces: NDArray[np.uint32], edges: Ids, neighbours: Ids, face_id: Ids,
-    depth: NDArray[np.float32], is_front: NDArray[np.bool_], found: Ids, outer: Ids,
-) -> None:  # fmt: skip
-    """Fill found and outer (2, height, width) as occluders says."""
+    screen: Floats, faces: Faces, neighbours: Ids, face_id: Ids, depth: NDArray[np.float32],
+    is_front: NDArray[np.bool_], found: Ids, outer: Ids, crossings: Ids,
+) -> int:  # fmt: skip
+    """Fill found, outer and crossings as occlude says."""
     found[:] = 0
     outer[:] = 0
-    for number in range(len(edges)):
-        face = _end(edges[number], is_front)
-        for along in range(2 if face >= 0 else 0):
-            edge = _edge(
-                along, edges[number, 0], edges[number, 1], face, screen, faces, face_id.shape[along]
-            )
-            for line in range(edge.first, edge.last):
-                first = _crossing(line, edge, screen, depth)
-                if first < 0:
-                    continue
-                row, column = (line, first) if along == 0 else (first, line)
-                inside = 0 if edge.sign > 0 else 1
-                is_reached = _reaches(
-                    face, row + inside * along, column + inside * (1 - along),
-                    screen, faces, neighbours, face_id, is_front,
-                )  # fmt: skip
-                named = edge.sign * (number + 1)
-                gaps = found if is_reached else outer
-                if _is_outer(named, gaps[along, row, column], line, along, edges, screen):
-                    gaps[along, row, column] = named
+    touched, many = 0, 0
+    rows, columns = face_id.shape
+    for face in range(len(faces)):
+        if not is_front[face]:
+            continue
+        for corner in range(3):
+            other = neighbours[face, corner]
+            if other >= 0 and is_front[other]:
+                continue
+            name = 3 * face + corner + 1
+            for along in range(2):
+                edge = _edge(along, name, screen, faces, face_id.shape[along])
+                for line in range(edge.first, edge.last):
+                    first = _crossing(line, edge, screen, depth)
+                    if first < 0:
+                        continue
+                    row, column = (line, first) if along == 0 else (first, line)
+                    inside = 0 if edge.sign > 0 else 1
+                    is_reached = _reaches(
+                        face, row + inside * along, column + inside * (1 - along),
+                        screen, faces, neighbours, face_id, is_front,
+                    )  # fmt: skip
+                    named = edge.sign * name
+                    if found[along, row, column] == 0 and outer[along, row, column] == 0:
+                        crossings[touched] = (along * rows + row) * columns + column
+                        touched += 1
+                    gaps = found if is_reached else outer
+                    if _is_outer(named, gaps[along, row, column], line, along, faces, screen):
+                        gaps[along, row, column] = named
     # Until here, outer holds edges of surfaces that no sample sees.
-    for along in range(2):
-        for row in range(found.shape[1]):
-            for column in range(found.shape[2]):
-                named, known = outer[along, row, column], found[along, row, column]
-                line = row if along == 0 else column
-                is_outer = named * known > 0 and _is_outer(named, known, line, along, edges, screen)
-                outer[along, row, column] = named if is_outer else known
+    for place in crossings[:touched]:
+        along, row, column = locate(place, rows, columns)
+        named, known = outer[along, row, column], found[along, row, column]
+        line = row if along == 0 else column
+        is_outer = named * known > 0 and _is_outer(named, known, line, along, faces, screen)
+        outer[along, row, column] = named if is_outer else known
+        crossings[many] = place
+        many += known != 0
+    return many
 
 
 @leaf
-def _is_outer(named: int, known: int, line: int, along: int, edges: Ids, screen: Floats) -> bool:
+def locate(place: int, rows: int, columns: int) -> tuple[int, int, int]:
+    """Flat indices into found and outer: along, row, column."""
+    return place // (rows * columns), place // columns % rows, place % columns
+
+
+@leaf
+def ends(name: int, faces: Faces) -> tuple[int, int]:
+    """The vertices of an edge, whichever sign its name has."""
+    half = np.uint64(abs(name) - 1)
+    face, corner = half // np.uint64(3), half % np.uint64(3)
+    after = np.uint64(0 if corner == 2 else corner + np.uint64(1))
+    return faces[face, after], faces[face, np.uint64(3) - corner - after]
+
+
+@leaf
+def _is_outer(named: int, known: int, line: int, along: int, faces: Faces, screen: Floats) -> bool:
     """Whether an edge, named as in occluders, lies no less far out than the one that is known."""
     if named * known <= 0:
         return True
-    one, other = edges[abs(named) - 1], edges[abs(known) - 1]
-    place = _place(line, along, one[0], one[1], screen)[1]
-    known_place = _place(line, along, other[0], other[1], screen)[1]
+    place = _place(line, along, ends(named, faces), screen)[1]
+    known_place = _place(line, along, ends(known, faces), screen)[1]
     return bool((place - known_place) * named >= 0)
 
 
 @leaf
-def _find_fronts(screen: Floats, faces: NDArray[np.uint32], is_front: NDArray[np.bool_]) -> None:
+def _find_fronts(screen: Floats, faces: Faces, is_front: NDArray[np.bool_]) -> None:
     """Fill in whether each face looks at the viewer."""
     for face in range(len(faces)):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
@@ -122,22 +161,12 @@ def _find_fronts(screen: Floats, faces: NDArray[np.uint32], is_front: NDArray[np
 
 
 @leaf
-def _end(edge: Ids, is_front: NDArray[np.bool_]) -> int:
-    """The face towards the viewer that ends at an edge, -1 if none does."""
-    face, other = edge[2], edge[3]
-    other_is_front = other >= 0 and is_front[other]
-    if is_front[face] == other_is_front:
-        return -1
-    return int(other if other_is_front else face)
-
-
-@leaf
-def _edge(
-    along: int, a: int, b: int, face: int, screen: Floats, faces: NDArray[np.uint32], lines: int
-) -> _Edge:
+def _edge(along: int, name: int, screen: Floats, faces: Faces, lines: int) -> _Edge:
     number = screen.dtype.type
     half = number(0.5)
     across = 1 - along
+    face, corner = np.uint64(name - 1) // np.uint64(3), np.uint64(name - 1) % np.uint64(3)
+    (a, b), c = ends(name, faces), faces[face, corner]
     if screen[a, across] > screen[b, across]:
         a, b = b, a
     au, av = screen[a, along], screen[a, across]
@@ -146,17 +175,16 @@ def _edge(
     first = np.ceil(max(av - half, number(0)))
     last = np.ceil(min(screen[b, across] - half, number(lines)))
     if not (first < last and abs(au) < 1e6 and abs(du) < 1e6):
-        return _Edge(int(a), int(b), face, along, 0, 0, 0)
-    corner = _third(faces, face, a, b)
-    lean = screen[corner, along] - au - du * ((screen[corner, across] - av) / dv)
-    return _Edge(int(a), int(b), face, along, int(first), int(last), 1 if lean < 0 else -1)
+        return _Edge(int(a), int(b), along, 0, 0, 0)
+    lean = screen[c, along] - au - du * ((screen[c, across] - av) / dv)
+    return _Edge(int(a), int(b), along, int(first), int(last), 1 if lean < 0 else -1)
 
 
 @leaf
-def _place(line: int, along: int, a: int, b: int, screen: Floats) -> tuple[float, float]:
+def _place(line: int, along: int, edge: tuple[int, int], screen: Floats) -> tuple[float, float]:
     """Where an edge crosses a line: share of the way from a to b, and u."""
     across, number = 1 - along, screen.dtype.type
-    start, stop = screen[a], screen[b]
+    start, stop = screen[edge[0]], screen[edge[1]]
     t = (number(line) + number(0.5) - start[across]) / (stop[across] - start[across])
     return t, start[along] + t * (stop[along] - start[along])
 
@@ -168,7 +196,7 @@ def _crossing(line: int, edge: _Edge, screen: Floats, depth: NDArray[np.float32]
     -1 if the edge crosses the line beyond the samples, or nothing lies behind it.
     """
     number, across = screen.dtype.type, 1 - edge.along
-    t, place = _place(line, edge.along, edge.a, edge.b, screen)
+    t, place = _place(line, edge.along, (edge.a, edge.b), screen)
     before = int(np.floor(place - number(0.5)))
     if before < 0 or before + 1 >= depth.shape[across]:
         return -1
@@ -180,7 +208,7 @@ def _crossing(line: int, edge: _Edge, screen: Floats, depth: NDArray[np.float32]
 
 @leaf
 def _reaches(
-    face: int, row: int, column: int, screen: Floats, faces: NDArray[np.uint32], neighbours: Ids,
+    face: int, row: int, column: int, screen: Floats, faces: Faces, neighbours: Ids,
     face_id: Ids, is_front: NDArray[np.bool_],
 ) -> bool:  # fmt: skip
     """Whether walking over the surface from a face to a sample's centre leads to what it sees."""
@@ -210,12 +238,3 @@ def _edge_function(screen: Floats, tail: int, head: int, x: float, y: float) -> 
     tx, ty = screen[tail, 0], screen[tail, 1]
     area: float = (screen[head, 1] - ty) * (x - tx) - (screen[head, 0] - tx) * (y - ty)
     return area
-
-
-@leaf
-def _third(faces: NDArray[np.uint32], face: int, a: int, b: int) -> int:
-    """The corner of a face that is neither a nor b."""
-    for i in range(3):
-        if faces[face, i] != a and faces[face, i] != b:
-            return int(faces[face, i])
-    return int(faces[face, 0])

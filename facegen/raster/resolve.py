@@ -32,8 +32,8 @@ def resolve(
             f"of {samples_per_axis} x {samples_per_axis}"
         )
     if samples_per_axis == 1:
-        return torch.where((fragments.face_id < 0)[..., None], background, samples)
-    if samples.device.type != "cpu":
+        pixels, empty = samples, (fragments.face_id < 0)[..., None].to(samples.dtype)
+    elif samples.device.type != "cpu":
         pixels, empty = plain.box(samples, fragments.face_id, samples_per_axis)
     else:
         pixels, empty = _Box.apply(  # type: ignore[no-untyped-call]
@@ -93,13 +93,13 @@ def _gather(samples: Floats, face_id: NDArray[np.int32], pixels: Floats, empty: 
 @parallel_kernel
 def _spread(gradient: Floats, spread: Floats) -> None:
     number = gradient.dtype.type
-    batch, height, width, channels = spread.shape
-    side = height // gradient.shape[1]
+    batch, height, width, channels = gradient.shape
+    side = spread.shape[1] // height
     scale = number(1) / number(side * side)
     for n in prange(batch):
-        for row in range(height):
+        for row in range(spread.shape[1]):
             for column in range(width):
                 for channel in range(channels):
-                    spread[n, row, column, channel] = (
-                        gradient[n, row // side, column // side, channel] * scale
-                    )
+                    share = gradient[n, row // side, column, channel] * scale
+                    for j in range(side):
+                        spread[n, row, column * side + j, channel] = share

@@ -3,6 +3,7 @@
 They are a third of a head's, and a picture without gradients needs light on no others.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.contract import Fragments
-from facegen.raster.jit import kernel, parallel_kernel, prange
+from facegen.raster.jit import kernel, leaf, parallel_kernel, prange
 
 Ids = NDArray[np.int32]
 Indices = NDArray[np.uint32]
@@ -43,8 +44,9 @@ def in_sight(fragments: Fragments, faces: Tensor, vertices: int) -> Sight | None
     return Sight(found, many)
 
 
+@lru_cache(maxsize=16)
 def everything(vertices: int) -> Sight:
-    """All of so many vertices."""
+    """All of so many vertices; not to be written to."""
     return Sight(np.arange(vertices, dtype=np.uint32)[None], np.array([vertices]))
 
 
@@ -72,3 +74,14 @@ def _find_one(face_id: Ids, faces: Indices, vertices: Indices) -> int:
         vertices[many] = v
         many += shown[v]
     return many
+
+
+@leaf
+def covered(face_id: Ids) -> tuple[int, int]:
+    """The first of a row's samples (sample,) that sees a face, and the one after the last."""
+    start, stop = 0, len(face_id)
+    while start < stop and face_id[start] < 0:
+        start += 1
+    while start < stop and face_id[stop - 1] < 0:
+        stop -= 1
+    return start, stop

@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.raster.contract import Fragments
+from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.meet import meet
-from facegen.raster.occlude import occluders
+from facegen.raster.occlude import occlude
 from facegen.raster.sweep import sweep
 from facegen.raster.topology import Topology
+
+Floats = NDArray[np.float32] | NDArray[np.float64]
+Ids = NDArray[np.int32]
+Faces = NDArray[np.uint32]
 
 
 def follow_silhouettes(
@@ -38,12 +43,13 @@ def follow_silhouettes(
     """The same pixels, but with the derivative by the places of occluding edges on the screen.
 
     pixels: (batch, height, width, channel), as resolve made them of samples and background.
-    samples: (batch, height * n, width * n, channel); background: of pixels' shape. Both only say
-        how much changes at an edge, and get no gradient from here.
+    samples: (batch, height * n, width * n, channel); background: (channel,) or (batch, channel).
+        Both only say how much changes at an edge, and get no gradient from here.
     screen: (batch, vertex, 3), as it was rasterized with faces seen from behind left out.
-    layers: (batch or 1, vertex, 2 * channel + 1), what samples are interpolated from before mix;
-        gets no gradient from here, either. Without it, an edge shows what the sample beside it
-        does, which is wrong where colours change from one sample to the next, as on an eyelid.
+    layers: (batch or 1, vertex, channel or 2 * channel + 1), what samples are interpolated from,
+        before mix if there are two; gets no gradient from here, either. Without it, an edge shows
+        what the sample beside it does, which is wrong where colours change from one sample to the
+        next, as on an eyelid.
     An edge occludes where a face towards the viewer ends: its neighbour looks away, or there is
     none. Lines where surfaces pass through each other count, too. Not followed: what is thinner
     than the distance of two samples. Edges beyond the outermost samples do not count.
@@ -76,19 +82,60 @@ class _Silhouettes(torch.autograd.Function):
         if not ctx.needs_input_grad[1]:
             return by_pixels, None, None, None, None, None, None
         screen, samples, background, face_id, depth = ctx.saved_tensors
-        layers = _array(samples.new_empty((1, 0, 0)) if ctx.layers is None else ctx.layers)
+        layers = samples.new_empty((1, 0, 0)) if ctx.layers is None else ctx.layers
+        by_screen = np.zeros(screen.shape, _array(screen[:0]).dtype)
         # Edges are followed on the CPU, wherever the picture was made.
-        place, mesh, ids = _array(screen), ctx.mesh, _array(face_id)
-        by_screen = torch.zeros(screen.shape, dtype=screen.dtype)
-        found, outer = np.empty((2, len(ids), 2, *ids.shape[1:]), dtype=np.int32)
-        occluders(place, mesh.faces, mesh.edges, mesh.neighbours, ids, _array(depth), found, outer)
-        shown, gradient = _array(samples), _array(by_pixels)
-        behind = _array(background.expand_as(by_pixels))
-        moved = by_screen.numpy()
-        sweep(place, mesh.edges, outer, ids, layers, shown, behind, gradient, moved)
-        meet(place, mesh.faces, mesh.neighbours, outer, ids, layers, shown, gradient, moved)
-        return by_pixels, by_screen.to(screen.device), None, None, None, None, None
+        _follow(
+            by_screen,
+            _array(screen),
+            ctx.mesh.faces,
+            ctx.mesh.neighbours,
+            _array(face_id),
+            _array(depth),
+            _array(layers),
+            _array(samples),
+            _array(background.reshape(-1, samples.shape[-1])),
+            _array(by_pixels),
+        )
+        moved = torch.from_numpy(by_screen).to(screen.device)
+        return by_pixels, moved, None, None, None, None, None
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().cpu().contiguous().numpy()
+
+
+@parallel_kernel
+def _follow(
+    by_screen: Floats,
+    screen: Floats,
+    faces: Faces,
+    neighbours: Ids,
+    face_id: Ids,
+    depth: NDArray[np.float32],
+    layers: Floats,
+    samples: Floats,
+    background: Floats,
+    by_pixels: Floats,
+) -> None:
+    for n in prange(len(by_screen)):
+        follow(
+            screen[n], faces, neighbours, face_id[n], depth[n], layers[n % len(layers)],
+            samples[n], background[n % len(background)], by_pixels[n], by_screen[n],
+        )  # fmt: skip
+
+
+@kernel
+def follow(
+    screen: Floats, faces: Faces, neighbours: Ids, face_id: Ids, depth: NDArray[np.float32],
+    layers: Floats, samples: Floats, background: Floats, by_pixels: Floats, by_screen: Floats,
+) -> None:  # fmt: skip
+    """Add one picture's gradient by screen (vertex, 3); the rest is as in follow_silhouettes."""
+    found, outer = np.empty((2, *face_id.shape), np.int32), np.empty((2, *face_id.shape), np.int32)
+    crossings = np.empty(found.size, np.int32)
+    many = occlude(screen, faces, neighbours, face_id, depth, found, outer, crossings)
+    sweep(
+        screen, faces, outer, crossings[:many], face_id, layers, samples, background, by_pixels,
+        by_screen,
+    )  # fmt: skip
+    meet(screen, faces, neighbours, outer, face_id, layers, samples, by_pixels, by_screen)

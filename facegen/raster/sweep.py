@@ -3,45 +3,37 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen.raster.jit import leaf, parallel_kernel, prange
+from facegen.raster.jit import leaf
+from facegen.raster.occlude import ends, locate
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Ids = NDArray[np.int32]
+Faces = NDArray[np.uint32]
 
 
-@parallel_kernel
+@leaf
 def sweep(
-    screen: Floats,
-    edges: Ids,
-    found: Ids,
-    face_id: Ids,
-    layers: Floats,
-    samples: Floats,
-    background: Floats,
-    by_pixels: Floats,
-    by_screen: Floats,
-) -> None:
-    """Add the gradient by screen (batch, vertex, 3).
+    screen: Floats, faces: Faces, outer: Ids, crossings: Ids, face_id: Ids, layers: Floats,
+    samples: Floats, background: Floats, by_pixels: Floats, by_screen: Floats,
+) -> None:  # fmt: skip
+    """Add one picture's gradient by screen (vertex, 3).
 
-    found: from facegen.raster.occlude. layers may have no channels. The others are as in
-    follow_silhouettes.
+    outer, crossings: from facegen.raster.occlude. layers may have no channels. background
+    (channel,). The others are as in follow_silhouettes.
     """
-    for n in prange(len(screen)):
-        for along in range(2):
-            for row in range(found.shape[2]):
-                for column in range(found.shape[3]):
-                    number = found[n, along, row, column]
-                    if number != 0:
-                        _move_edge(
-                            edges[abs(number) - 1], number > 0, along, row, column, screen[n],
-                            face_id[n], layers[n % len(layers)], samples[n], background[n],
-                            by_pixels[n], by_screen[n],
-                        )  # fmt: skip
+    rows, columns = face_id.shape
+    for place in crossings:
+        along, row, column = locate(place, rows, columns)
+        name = outer[along, row, column]
+        _move_edge(
+            ends(name, faces), name > 0, along, row, column, screen, face_id, layers, samples,
+            background, by_pixels, by_screen,
+        )  # fmt: skip
 
 
 @leaf
 def _move_edge(
-    edge: Ids,
+    edge: tuple[int, int],
     ends_first: bool,
     along: int,
     row: int,
@@ -78,9 +70,9 @@ def _move_edge(
     for k in range(samples.shape[2]):
         inside, outside = samples[inner[0], inner[1], k], samples[outer[0], outer[1], k]
         if layers.shape[1]:
-            inside = _shown(layers[a], layers[b], far, k)
+            inside = _shown(layers[a], layers[b], far, k, samples.shape[2])
         if face_id[outer[0], outer[1]] < 0:
-            outside = background[pixel[0], pixel[1], k]
+            outside = background[k]
         gain += by_pixels[pixel[0], pixel[1], k] * (inside - outside)
     # The edge's place grows into the next sample's side.
     gain *= number(1 if ends_first else -1) / number(side * side)
@@ -93,10 +85,11 @@ def _move_edge(
 
 
 @leaf
-def _shown(one: Floats, other: Floats, share: float, k: int) -> float:
+def _shown(one: Floats, other: Floats, share: float, k: int, channels: int) -> float:
     """Channel k on the way from one vertex to another: interpolated and mixed."""
-    channels = len(one) // 2
-    below = one[k] + share * (other[k] - one[k])
+    below: float = one[k] + share * (other[k] - one[k])
+    if len(one) == channels:
+        return below
     above = one[k + channels] + share * (other[k + channels] - one[k + channels])
     cover = one[2 * channels] + share * (other[2 * channels] - one[2 * channels])
     zero = one.dtype.type(0)

@@ -9,22 +9,20 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Topology:
-    """A mesh's edges and neighbours; computed once, the same for every shape of the mesh.
+    """A mesh's faces and their neighbours; computed once, the same for every shape of the mesh.
 
     faces: uint32 (face, 3), vertices.
-    edges: int32 (edge, 4): two vertices, and the faces on either side, -1 where there is none.
     neighbours: int32 (face, 3): the face across the edge opposite each corner, or -1.
     Where more than two faces meet, each ends by itself.
     """
 
     faces: NDArray[np.uint32]
-    edges: NDArray[np.int32]
     neighbours: NDArray[np.int32]
 
 
 def topology(faces: Tensor) -> Topology:
     """Faces (face, 3), int32, to the topology of their mesh."""
-    corners = faces.cpu().numpy()
+    corners = faces.cpu().contiguous().numpy()
     # Half-edge 3 f + i is opposite corner i of face f.
     ends = np.sort(np.stack([corners[:, [1, 2, 0]], corners[:, [2, 0, 1]]], axis=-1), axis=-1)
     ends = ends.reshape(-1, 2)
@@ -36,9 +34,4 @@ def topology(faces: Tensor) -> Topology:
     one, other = order[pairs], order[pairs + 1]
     across = np.full(len(order), -1, dtype=np.int32)
     across[one], across[other] = other // 3, one // 3
-    # An edge with two faces is listed by the first of its half-edges, any other by each of them.
-    is_listed = np.ones(len(order), dtype=bool)
-    is_listed[other] = False
-    listed = np.flatnonzero(is_listed)
-    edges = np.column_stack([ends[listed], listed // 3, across[listed]]).astype(np.int32)
-    return Topology(corners.view(np.uint32), edges, across.reshape(-1, 3))
+    return Topology(corners.view(np.uint32), across.reshape(-1, 3))
