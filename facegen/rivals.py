@@ -73,7 +73,7 @@ class Shading:
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
-        return self.shade(torch.from_numpy(vertices).T[None])
+        return self.shade(_planes(vertices))
 
     def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The same of tensors (1, 3, vertex)."""
@@ -91,17 +91,21 @@ class InTorch(Differentiable, Protocol):
     def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Renderer."""
         with torch.no_grad():
-            planes = torch.from_numpy(vertices).T[None].contiguous()
-            return self.draw(planes)[0, :, :, 0].numpy()
+            return self.draw(_planes(vertices)).numpy()[0, :, :, 0]
 
     def gradient(
         self, vertices: NDArray[np.float32], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """See Differentiable."""
-        leaf = torch.from_numpy(vertices).T[None].contiguous().requires_grad_()
+        leaf = _planes(vertices).requires_grad_()
         by_pixels = torch.from_numpy(weights)[None, ..., None]
         (gradient,) = torch.autograd.grad(self.draw(leaf), leaf, by_pixels)
-        return gradient[0].T.numpy()
+        return gradient.numpy()[0].T
+
+
+def _planes(vertices: NDArray[np.float32]) -> Tensor:
+    """Vertices (vertex, 3) as our renderer has them: (1, 3, vertex)."""
+    return torch.from_numpy(np.ascontiguousarray(vertices.T))[None]
 
 
 class Facegen(InTorch):
