@@ -5,9 +5,8 @@ the nose). Fields are evaluated at the vertices, once per model; a person's own 
 and shift them, so painting a person is a few dozen vector operations.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import wraps
 
 import numpy as np
 import torch
@@ -86,30 +85,15 @@ class Anatomy:
     occlusion: Tensor
     waves: Tensor
 
+    def at(self, vertices: Tensor) -> "Anatomy":
+        """That of some vertices alone, given by their indices."""
+        planes = {name: getattr(self, name)[..., vertices] for name in self.__dataclass_fields__}
+        return Anatomy(**planes)
+
     @property
     def wet(self) -> Tensor:
         """What mirrors light as water does, 0..1: eyes, and lips a little."""
         return 1 - self.is_skin * (1 - _LIPS_WET * self.lips)
-
-
-def kept(field: Callable[[Anatomy], Tensor]) -> Callable[[Anatomy], Tensor]:
-    """A field that follows from an anatomy's others: found once for each anatomy, not each person.
-
-    It moves to other devices with them.
-    """
-    name = f"{field.__module__}.{field.__qualname__}"
-
-    @wraps(field)
-    def look_up(anatomy: Anatomy) -> Tensor:
-        known: dict[str, Tensor] = vars(anatomy)
-        if name not in known:
-            # A tensor of inference mode could not serve where there are gradients later.
-            grad = torch.is_grad_enabled()
-            with torch.inference_mode(False), torch.set_grad_enabled(grad):
-                known[name] = field(anatomy)
-        return known[name]
-
-    return look_up
 
 
 def survey(model: MorphableModel, normals: Tensor) -> Anatomy:

@@ -1,6 +1,5 @@
 """Curves that fields over a head are shaped with."""
 
-import torch
 from torch import Tensor
 
 _FAR = 80.0
@@ -8,8 +7,8 @@ _FAR = 80.0
 
 def smooth_step(value: Tensor, start: float, stop: float) -> Tensor:
     """0 at start to 1 at stop, level at both; start > stop runs downwards."""
-    t = ((value - start) / (stop - start)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
+    t = (value - start).div_(stop - start).clamp_(0, 1)
+    return (t * t).mul_(3 - 2 * t)
 
 
 def bell(squared: Tensor) -> Tensor:
@@ -17,4 +16,4 @@ def bell(squared: Tensor) -> Tensor:
 
     Exponentials that underflow take ten times as long, and most of a head is far from any bell.
     """
-    return torch.exp(-squared.clamp(max=_FAR))
+    return squared.clamp(max=_FAR).neg_().exp_()

@@ -17,7 +17,7 @@ from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare
 from facegen.people import People
 from facegen.refine import LONGEST, Refinement
-from facegen.skin import paint
+from facegen.skin import paint, within
 from facegen.texture import Texture
 from facegen.tresses import Hairdresser
 
@@ -47,6 +47,7 @@ class Decoder:
         longest = LONGEST * spacing if fine else np.inf
         self._finer = Refinement(self._mean, body, self._body, longest)
         self._skin = self._finer.anatomy(self._body)
+        _ = within(self._skin)  # another device would have to be waited for
         self.body_size = len(self._skin.wet)
         self.faces = torch.cat([self._finer.faces, self._hair.faces + self.body_size])
         self.anatomy = self._hair.joined(self._skin)
@@ -62,10 +63,12 @@ class Decoder:
         """See facegen.render.Renderer.people."""
         shape, colours, traits, coefficients = self._model.split(identity)
         appearance = appearance_of(traits, coefficients, seen)
-        vertices = self._mean + (shape @ self._basis).reshape(len(shape), 3, -1)
+        vertices = (shape @ self._basis).reshape(len(shape), 3, -1)
+        vertices += self._mean
         tresses = self._hair.dress(vertices, appearance)
         hair = Hair(self._body, appearance)
-        vertices = self._eyes.seated(vertices + hair.displacement())
+        vertices += hair.displacement()
+        self._eyes.seat(vertices)
         if expression is not None:
             vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
             forward = self.mouth.forward(expression)
@@ -77,7 +80,8 @@ class Decoder:
         vertices, normals = self._finer.rounded(vertices, self._normals(vertices))
         loose = self._hair.normals(tresses.vertices)
         vertices = torch.cat([vertices, tresses.vertices], dim=2)
-        normals = torch.cat([self._eyes.bulging(normals), loose], dim=2)
+        normals = torch.cat([normals, loose], dim=2)
+        self._eyes.bulge(normals)
         locks = appearance.hair_colour[..., None] * tresses.tone[:, None]
         full = torch.ones_like(tresses.tone)
         if own:

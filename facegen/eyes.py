@@ -35,22 +35,18 @@ class Eyes:
             if ((angle >= 0) & side).sum() >= _LEAST
         )
 
-    def seated(self, vertices: Tensor) -> Tensor:
-        """Vertices (batch, 3, vertex), mm: balls that looked through their lids are set back."""
+    def seat(self, vertices: Tensor) -> None:
+        """Set back, in place, balls of vertices (batch, 3, vertex), mm, that look through lids."""
         for eye in self._eyes:
             back = eye.excess(vertices)[:, None].expand(-1, len(eye.ball))
-            move = torch.stack([0 * back, 0 * back, -back], dim=1)
-            vertices = vertices.index_add(2, eye.ball, move)
-        return vertices
+            vertices[:, 2].index_add_(1, eye.ball, -back)
 
-    def bulging(self, normals: Tensor) -> Tensor:
-        """Unit normals (batch, 3, vertex) with those of the corneas, which no vertex stands for."""
+    def bulge(self, normals: Tensor) -> None:
+        """Lean, in place, unit normals (batch, 3, vertex) as corneas do, which no vertex is of."""
         for eye in self._eyes:
             on_ball = normals[:, :, eye.ball]
             leaning = on_ball + eye.bulge * (on_ball - normals[:, :, eye.middle, None])
-            leaning = torch.nn.functional.normalize(leaning, dim=1)
-            normals = normals.index_copy(2, eye.ball, leaning)
-        return normals
+            normals.index_copy_(2, eye.ball, torch.nn.functional.normalize(leaning, dim=1))
 
 
 class _Eye:

@@ -1,5 +1,7 @@
-"""Hair as displaced scalp: how far each vertex is pushed out, and how much hair covers it."""
+"""Hair as displaced scalp: how far each vertex is pushed out, and how much hair covers it.
 
+Sums are made in place: all people's planes together are more than a near cache holds.
+"""
 from functools import cached_property
 
 import torch
@@ -25,24 +27,28 @@ class Hair:
         """Displacements (batch, 3, vertex), mm, head frame: the volume of hair and beard."""
         anatomy, person = self._anatomy, self._person
         front = regions.front(anatomy)
-        thickness = self._length + person.quiff[:, None] * front
+        thickness = person.quiff[:, None] * front
+        thickness += self._length
         # A parting: a groove from the forehead to behind the crown.
-        across = (anatomy.points[0] - person.part[:, None]) / 9.0
-        groove = bell(across**2) * front * (1 - person.curl[:, None])
+        across = (anatomy.points[0] - person.part[:, None]).div_(9.0)
+        groove = bell(across**2) * front
+        groove *= 1 - person.curl[:, None]
         # Straight hair lies in locks, curls make tufts.
         # However long hair stands, a mesh can only draw tufts of a few mm: higher have corners.
-        tufts = (0.10 + 0.03 * person.curl[:, None]) * self._locks / (1 + thickness / 20.0)
-        thickness = thickness * (1 - 0.4 * groove + tufts)
+        tufts = (0.10 + 0.03 * person.curl[:, None]) * self._locks
+        tufts /= 1 + thickness / 20.0
+        thickness *= (1 - 0.4 * groove).add_(tufts)
         # At the forehead hair rises within a few mm, at the nape it tapers.
         rise = 11.0 + regions.backwards(anatomy) * (1 - 0.6 * person.curl[:, None])
-        push = thickness * (smooth_step(self._depth / rise, 0.0, 1.0) * regions.off_ears(anatomy))
-        lift = regions.lift(anatomy) * person.lift[:, None]
-        beard = smooth_step(self._beard, 0.0, 16.0) * person.beard_length[:, None]
-        furrow = 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
-        moved = (push + lift + beard - furrow)[:, None] * anatomy.normals
+        push = smooth_step(self._depth / rise, 0.0, 1.0) * regions.off_ears(anatomy)
+        push *= thickness
+        push += regions.lift(anatomy) * person.lift[:, None]
+        push += smooth_step(self._beard, 0.0, 16.0) * person.beard_length[:, None]
+        push -= 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
+        moved: Tensor = push[:, None] * anatomy.normals
         # Loose hair presses the ears to the head.
-        worn = (person.long * (1 - person.tied))[:, None] * regions.tucked(anatomy)
-        return torch.cat([moved[:, :1] + worn[:, None], moved[:, 1:]], dim=1)
+        moved[:, 0] += (person.long * (1 - person.tied))[:, None] * regions.tucked(anatomy)
+        return moved
 
     def cropped(self) -> Tensor:
         """Where on a head (batch, vertex) hair is too short to lie in locks, 0..1."""
@@ -59,7 +65,7 @@ class Hair:
         if person.texture:
             facial = person.texture.shaved(facial, anatomy.points)
         covered = torch.maximum(self._scalp(), facial)
-        return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp(-2.0, 3.0)
+        return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp_(-2.0, 3.0)
 
     def _scalp(self) -> Tensor:
         """Coverage by the hair of the head."""
@@ -72,11 +78,13 @@ class Hair:
         # Short hair fades out towards ears and nape, curls less so.
         straight = 1 - 0.5 * person.curl[:, None]
         edge = straight * (15.0 + 2 * person.fade[:, None] * regions.sides(anatomy))
-        scalp = person.density[:, None] * (depth / edge).clamp(max=1)
+        scalp = person.density[:, None] * (depth / edge).clamp_(max=1)
         # Hair that is combed back begins softly, a fringe ends in locks.
         back = person.long * smooth_step(person.fringe, 8.0, 0.0)
         ragged = (0.10 * person.density - 0.02) * (1 - 0.6 * back)
-        return scalp + ragged[:, None] * anatomy.strands - regions.on_ears(anatomy)
+        scalp += ragged[:, None] * anatomy.strands
+        scalp -= regions.on_ears(anatomy)
+        return scalp
 
     def _facial(self) -> Tensor:
         """Coverage by brows, beard and lashes."""
@@ -101,12 +109,15 @@ class Hair:
         anatomy, person = self._anatomy, self._person
         on_face = regions.on_face(anatomy)
         change = person.brow_colour - person.hair_colour
-        colour = person.hair_colour[..., None] + on_face * change[..., None]
+        colour = on_face * change[..., None]
+        colour += person.hair_colour[..., None]
         mixed = contrast(person)[:, None]
         mixed = mixed + on_face * (1 - mixed)
         tone = (1 + 0.16 * self._locks) * (1 + 0.26 * mixed * anatomy.strands)
+        tone *= regions.thin(anatomy)
         # Lashes stand close, and shade one another.
-        return colour * (regions.thin(anatomy) * tone * (1 - 0.85 * anatomy.lash))[:, None]
+        colour *= (tone * (1 - 0.85 * anatomy.lash))[:, None]
+        return colour
 
     @cached_property
     def _locks(self) -> Tensor:
@@ -147,22 +158,19 @@ class Hair:
             seen = person.texture.hanging(anatomy.points) * smooth_step(anatomy.around, 75.0, 50.0)
             seen = seen * (1 + 0.08 * self._locks) + person.hairline[:, None]
             fringe = fringe + seen.clamp(0.0, 48.0)
-        above = (
-            anatomy.scalp
-            - person.hairline[:, None] * frontal
-            + fringe
-            + uneven * self._locks * frontal
-            - 2.2 * recession * regions.temple(anatomy)
-            + 0.35 * recession * regions.peak(anatomy)
-        )
+        above = anatomy.scalp - person.hairline[:, None] * frontal
+        above += fringe
+        above += uneven * self._locks * frontal
+        above -= 2.2 * recession * regions.temple(anatomy)
+        above += 0.35 * recession * regions.peak(anatomy)
         # Who goes bald keeps what is below a plane: it comes in from the forehead and over the
         # crown, and leans back less and less, until a wreath is left, which ends above the ears.
-        above = above - 45.0 * smooth_step(bald, 0.2, 0.7) * regions.temples(anatomy)
+        above -= 45.0 * smooth_step(bald, 0.2, 0.7) * regions.temples(anatomy)
         lean = torch.deg2rad(75.0 - 58.0 * bald**2)
         left = 150.0 - 114.0 * bald - lean.cos() * anatomy.points[1]
-        left = left - lean.sin() * anatomy.points[2]
+        left -= lean.sin() * anatomy.points[2]
         # There hair thins out over more of the skin than at a line.
-        return torch.minimum(above, 0.8 * left)
+        return torch.minimum(above, left.mul_(0.8))
 
 
 def contrast(person: Appearance) -> Tensor:

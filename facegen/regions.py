@@ -6,10 +6,11 @@ They weigh what a person's own values do, mostly from 0 to 1.
 import torch
 from torch import Tensor
 
-from facegen.anatomy import Anatomy, kept
+from facegen.anatomy import Anatomy
 from facegen.curtain import TOP
 from facegen.curves import bell, smooth_step
 from facegen.device import constant
+from facegen.kept import kept
 
 
 @kept

@@ -100,7 +100,7 @@ class InTorch(Differentiable, Protocol):
         leaf = _planes(vertices).requires_grad_()
         by_pixels = torch.from_numpy(weights)[None, ..., None]
         (gradient,) = torch.autograd.grad(self.draw(leaf), leaf, by_pixels)
-        return gradient.numpy()[0].T
+        return np.asarray(gradient.numpy()[0].T, dtype=np.float32)
 
 
 def _planes(vertices: NDArray[np.float32]) -> Tensor:

@@ -7,10 +7,11 @@ h per colour channel; everything that makes skin darker or redder only changes t
 import torch
 from torch import Tensor
 
-from facegen.anatomy import Anatomy, kept
+from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.curves import bell, smooth_step
 from facegen.device import constant
+from facegen.kept import kept
 
 _BASE = (0.90, 0.71, 0.59)
 _MELANIN = (1.75, 2.35, 2.85)
@@ -27,12 +28,14 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     hem: mm over which skin turns into cloth: no fewer than lie between vertices.
     """
     melanin, haemoglobin = _pigments(anatomy, person)
-    density = melanin[:, None] * _rgb(anatomy, _MELANIN)
-    density = density + haemoglobin[:, None] * _rgb(anatomy, _HAEMOGLOBIN)
-    colour = _rgb(anatomy, _BASE) * torch.exp(-density)
-    colour = _mix(colour, _rgb(anatomy, _MOUTH), anatomy.mouth)
-    colour = _mix(colour, _rgb(anatomy, _TEETH) * person.teeth[:, None, None], anatomy.teeth)
-    colour = _mix(colour, _eye(anatomy, person), 1 - anatomy.is_skin)
+    # In place, as below: all people's planes together are more than a near cache holds.
+    transparency = melanin[:, None] * -_rgb(anatomy, _MELANIN)
+    transparency -= haemoglobin[:, None] * _rgb(anatomy, _HAEMOGLOBIN)
+    colour = transparency.exp_() * _rgb(anatomy, _BASE)
+    some, inner = within(anatomy), _inner(anatomy)
+    shown = _mix(colour[..., some], _rgb(inner, _MOUTH), inner.mouth)
+    shown = _mix(shown, _rgb(inner, _TEETH) * person.teeth[:, None, None], inner.teeth)
+    colour.index_copy_(2, some, _mix(shown, _eye(inner, person), 1 - inner.is_skin))
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
         colour = person.texture.tinted(colour, anatomy.points, outside)
@@ -53,26 +56,41 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
 
     melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
     spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
-    melanin = melanin + 0.17 * spots * _freckled(anatomy) * person.freckles[:, None]
-    melanin = melanin + 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
-    melanin = melanin + (0.05 + 0.10 * old) * anatomy.hollow + 0.06 * anatomy.lid
-    melanin = melanin + 0.8 * anatomy.nostril
+    melanin += 0.17 * spots * _freckled(anatomy) * person.freckles[:, None]
+    melanin += 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
+    melanin += (0.05 + 0.10 * old) * anatomy.hollow
+    melanin += 0.06 * anatomy.lid
+    melanin += 0.8 * anatomy.nostril
     offset = anatomy.points[:2] - person.mole[..., None]
     mole = bell((offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
-    melanin = melanin + person.mole_depth[:, None] * mole
+    melanin += person.mole_depth[:, None] * mole
 
     haemoglobin = person.haemoglobin[:, None] * (
         0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
     )
-    haemoglobin = haemoglobin + (0.10 + 0.06 * old) * anatomy.hollow + 0.07 * anatomy.lid
+    haemoglobin += (0.10 + 0.06 * old) * anatomy.hollow
+    haemoglobin += 0.07 * anatomy.lid
     lips = _lips(anatomy)
     # Lips are darker than the skin around them, and where that is dark, hardly redder.
-    haemoglobin = haemoglobin + lips * (0.24 + person.lips[:, None])
-    melanin = melanin + 0.04 * lips + 0.09 * old * fair * anatomy.wrinkle
-    haemoglobin = haemoglobin + _creased(anatomy)
+    haemoglobin += lips * (0.24 + person.lips[:, None])
+    melanin += 0.04 * lips
+    melanin += 0.09 * old * fair * anatomy.wrinkle
+    haemoglobin += _creased(anatomy)
     # Where melanin takes the light, there is little left for blood to tint.
-    haemoglobin = haemoglobin * (1 - 0.45 * person.melanin[:, None].clamp(0, 1))
+    haemoglobin *= 1 - 0.45 * person.melanin[:, None].clamp(0, 1)
     return melanin, haemoglobin
+
+
+@kept
+def within(anatomy: Anatomy) -> Tensor:
+    """The indices of what is not skin alone: eyes, teeth, and what lies behind the lips."""
+    is_within = (anatomy.mouth > 0) | (anatomy.teeth > 0) | (anatomy.is_skin < 1)
+    return is_within.nonzero()[:, 0]
+
+
+@kept
+def _inner(anatomy: Anatomy) -> Anatomy:
+    return anatomy.at(within(anatomy))
 
 
 def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
