@@ -2,6 +2,7 @@
 
 Sums are made in place: all people's planes together are more than a near cache holds.
 """
+
 from functools import cached_property
 
 import torch

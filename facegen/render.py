@@ -213,7 +213,7 @@ class Renderer:
         with torch.no_grad():
             for rows, people, view in self.scenes(everyone, which, views):
                 pictures = self.render(people, view, colour=colour)
-                output[rows] = (pictures * 255 + 0.5).to(torch.uint8).cpu().numpy()
+                output[rows] = pictures.mul_(255).add_(0.5).to(torch.uint8).cpu().numpy()
         return output if colour else output[..., 0]
 
     def scenes(

@@ -43,7 +43,7 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     # A collar's rim is sewn double: a seam runs below it.
     seam = 1 - 0.22 * bell(((depth - 9.0) / 1.6) ** 2)
     cloth = person.cloth[..., None] * seam[:, None]
-    return _mix(colour, cloth, (depth / hem + 0.5).clamp(0, 1)[:, None])
+    return colour.lerp_(cloth, (depth / hem).add_(0.5).clamp_(0, 1)[:, None])
 
 
 def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
@@ -61,8 +61,8 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     melanin += (0.05 + 0.10 * old) * anatomy.hollow
     melanin += 0.06 * anatomy.lid
     melanin += 0.8 * anatomy.nostril
-    offset = anatomy.points[:2] - person.mole[..., None]
-    mole = bell((offset**2).sum(1) / 1.8) * (anatomy.points[2] > 40)
+    across, up = (anatomy.points[k] - person.mole[:, k, None] for k in range(2))
+    mole = bell((across**2 + up**2).div_(1.8)) * (anatomy.points[2] > 40)
     melanin += person.mole_depth[:, None] * mole
 
     haemoglobin = person.haemoglobin[:, None] * (

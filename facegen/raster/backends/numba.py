@@ -44,17 +44,11 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
     """See facegen.raster.contract.rasterize."""
     if screen.device.type != "cpu":
         raise ValueError(f"rasterizer 'numba' runs on the CPU, but screen is on {screen.device}")
-    face_id = torch.empty((len(screen), height, width), dtype=torch.int32, device="cpu")
-    depth = torch.empty((len(screen), height, width), dtype=torch.float32, device="cpu")
-    _rasterize_batch(
-        screen.contiguous().numpy(),
-        faces.contiguous().numpy().view(np.uint32),
-        cull,
-        min(thread_count(), len(screen)),
-        face_id.numpy(),
-        depth.numpy(),
-    )
-    return Fragments(face_id, depth)
+    shape, place = (len(screen), height, width), screen.contiguous().numpy()
+    face_id, depth = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32)
+    corners, workers = faces.contiguous().numpy().view(np.uint32), min(thread_count(), len(screen))
+    _rasterize_batch(place, corners, cull, workers, face_id, depth)
+    return Fragments(torch.from_numpy(face_id), torch.from_numpy(depth))
 
 
 @kernel
@@ -134,7 +128,8 @@ def _draw(
 ) -> None:
     """Draw faces in their order, each where it is nearer than what the samples see so far.
 
-    tiles (down, across, 2 * _SAMPLES): the bits of 1 / z of what samples see, and which face it is.
+    tiles (down, across, 2 * _SAMPLES): the bits of 1 / z of what samples see, 0 at first, and which
+    face it is, if those are not 0.
     """
     corners, areas = np.empty((3, _BATCH), dtype=np.int64), np.empty(_BATCH, dtype=np.float64)
     rows, kept = np.empty(_ROWS * _BATCH, dtype=np.int32), np.empty(_BATCH, dtype=np.uint32)
@@ -223,16 +218,21 @@ def _cover(
 def _unpack(tiles: Ints, face_id: Ints, depth: Floats) -> None:
     """Tiles to faces and depths (height, width)."""
     height, width = face_id.shape
-    seen = np.empty((2, tiles.shape[1] * _TILE), dtype=np.int32)
+    # Two samples in one: the compiler takes a tile's four one by one.
+    pairs = tiles.view(np.int64)
+    line = np.empty((2, pairs.shape[1] * (_TILE // 2)), dtype=np.int64)
+    seen = line.view(np.int32)
+    one, half = np.uint64(1), np.uint64(_SAMPLES // 2)
     for row in range(height):
-        i, m = np.uint64(row // _TILE), np.uint64(row % _TILE * _TILE)
-        for column in range(tiles.shape[1]):
-            for k in range(_TILE):
-                seen[0, _TILE * column + k] = tiles[i, column, m + np.uint64(k)]
-                seen[1, _TILE * column + k] = tiles[i, column, m + np.uint64(_SAMPLES + k)]
+        i, k = np.uint64(row // _TILE), np.uint64(row % _TILE * (_TILE // 2))
+        for column in range(pairs.shape[1]):
+            j, at = np.uint64(column), np.uint64(column * (_TILE // 2))
+            line[0, at], line[0, at + one] = pairs[i, j, k], pairs[i, j, k + one]
+            line[1, at], line[1, at + one] = pairs[i, j, half + k], pairs[i, j, half + k + one]
         for column in range(width):
-            face_id[row, column] = seen[1, column]
-            depth[row, column] = np.float32(1) / np.int32(seen[0, column]).view(np.float32)
+            bits = np.int32(seen[0, column])
+            face_id[row, column] = seen[1, column] if bits > 0 else np.int32(-1)
+            depth[row, column] = np.float32(1) / bits.view(np.float32)
 
 
 @kernel
@@ -246,7 +246,7 @@ def _rasterize_images(
     down, across = (height + _TILE - 1) // _TILE, (width + _TILE - 1) // _TILE
     tiles = np.empty((down, across, 2 * _SAMPLES), dtype=np.int32)
     for image in range(first, len(screen), step):
-        tiles[:, :, :_SAMPLES], tiles[:, :, _SAMPLES:] = 0, -1
+        tiles[:, :, :_SAMPLES] = 0
         _snap(screen[image], grid, inverse_depth)
         _draw(grid, inverse_depth, faces, cull, (height, width), tiles)
         _unpack(tiles, face_id[image], depth[image])
