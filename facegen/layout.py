@@ -9,6 +9,7 @@ datasets: see facegen.truth_columns.
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,11 @@ def write_shard(
     assert np.isfinite(groups.identity).all(), "identity coefficients are finite"
     assert np.isfinite(groups.expression).all(), "expression coefficients are finite"
     data = pack(header, slot, groups, compression)
-    write_atomic(folder / slot.file, data)
-    return entry_of(slot, data, groups.images)
+    # Sums are made while the disk is waited for.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        entry = beside.submit(entry_of, slot, data, groups.images)
+        write_atomic(folder / slot.file, data)
+        return entry.result()
 
 
 def entry_of(slot: Slot, data: bytes, images: NDArray[np.uint8]) -> Entry:
