@@ -93,16 +93,16 @@ class Hair:
         # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
         thick = person.brow_thickness[:, None]
         arch = person.brow_arch[:, None] * regions.brow_bow(anatomy)
-        inside = regions.brow_height(anatomy) - (anatomy.brow_rise - arch).abs()
-        brow = (inside + 3.2 * (thick - 1.0)) / 3.0 + 0.35
-        brow = torch.minimum(brow, regions.brow_density(anatomy)) + 0.18 * anatomy.strands
+        inside = regions.brow_height(anatomy) - (anatomy.brow_rise - arch).abs_()
+        brow = inside.add_(3.2 * (thick - 1.0)).div_(3.0).add_(0.35)
+        brow = torch.minimum(brow, regions.brow_density(anatomy)).add_(0.18 * anatomy.strands)
 
         # Stubble lets the skin through and has no edge, a full beard hardly.
         full = person.beard[:, None]
-        cheeks = self._beard / (34.0 - 19.0 * full) + 0.12 * anatomy.waves[1, 1] - 0.1
-        grown = torch.maximum(cheeks, anatomy.moustache / (8.0 - 3.0 * full) - 0.1)
+        cheeks = (self._beard / (34.0 - 19.0 * full)).add_(0.12 * anatomy.waves[1, 1]).sub_(0.1)
+        grown = torch.maximum(cheeks, (anatomy.moustache / (8.0 - 3.0 * full)).sub_(0.1))
         rough = 0.25 * (1.2 - full) * full * anatomy.strands
-        beard = torch.minimum(grown, 0.9 * full - 0.08) + rough
+        beard = torch.minimum(grown, 0.9 * full - 0.08).add_(rough)
         return torch.maximum(brow, torch.maximum(beard, (0.85 * anatomy.lash).expand_as(beard)))
 
     def colours(self) -> Tensor:

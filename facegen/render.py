@@ -229,9 +229,6 @@ class Renderer:
                 rows = np.arange(first, min(first + self.pictures_at_once, len(which)))
                 some, person = np.unique(which[rows], return_inverse=True)
                 people = self._decoded(everyone[some])
-                if self.settings.size < FINE:
-                    # Forty small tensors that nobody would read.
-                    people = replace(people, appearance=None)
                 yield rows, people.some(person.reshape(-1)), views.some(rows)
             return
         for first in range(0, len(everyone), _PEOPLE_AT_ONCE):
@@ -247,4 +244,6 @@ class Renderer:
         """People of coefficients (person, coefficient), as `scenes` has them."""
         them = torch.from_numpy(coefficients).to(self.device)
         who, how = them[:, : self.model.identity_size], them[:, self.model.identity_size :]
-        return self.people(who, how if how.shape[1] else None)
+        people = self.people(who, how if how.shape[1] else None)
+        # Below that size, forty small tensors that nobody would read.
+        return people if self.settings.size >= FINE else replace(people, appearance=None)

@@ -54,10 +54,10 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     )
     fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
-    melanin = person.melanin[:, None] * (1 + 0.03 * blotch + 0.02 * fine)
-    spots = (speckle - 1.1 + 0.3 * fine).clamp(0, 1.0)
-    melanin += 0.17 * spots * _freckled(anatomy) * person.freckles[:, None]
-    melanin += 0.10 * old * fair * (speckle + blotch - 1.6).clamp(0, 0.6)
+    melanin = (0.03 * blotch).add_(1).add_(0.02 * fine).mul_(person.melanin[:, None])
+    spots = (speckle - 1.1).add_(0.3 * fine).clamp_(0, 1.0)
+    melanin += spots.mul_(0.17).mul_(_freckled(anatomy)).mul_(person.freckles[:, None])
+    melanin += (speckle + blotch).sub_(1.6).clamp_(0, 0.6).mul_(0.10 * old * fair)
     melanin += (0.05 + 0.10 * old) * anatomy.hollow
     melanin += 0.06 * anatomy.lid
     melanin += 0.8 * anatomy.nostril
@@ -65,9 +65,8 @@ def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
     mole = bell((across**2 + up**2).div_(1.8)) * (anatomy.points[2] > 40)
     melanin += person.mole_depth[:, None] * mole
 
-    haemoglobin = person.haemoglobin[:, None] * (
-        0.8 + 0.75 * anatomy.blush + 0.10 * blotch + 0.05 * fine
-    )
+    haemoglobin = (0.10 * blotch).add_(0.8 + 0.75 * anatomy.blush).add_(0.05 * fine)
+    haemoglobin *= person.haemoglobin[:, None]
     haemoglobin += (0.10 + 0.06 * old) * anatomy.hollow
     haemoglobin += 0.07 * anatomy.lid
     lips = _lips(anatomy)

@@ -104,7 +104,8 @@ class View:
 
         for rows in np.split(order, ends[:-1]):
             who = int(person[rows[0]])
-            if alone and (len(rows) > 1 or len(alone) == poses or not _follows(person[alone], who)):
+            some = person[alone]
+            if alone and (len(rows) > 1 or len(alone) == poses or not _follows(some, who)):
                 yield together()
             if len(rows) == 1:
                 alone.append(int(rows[0]))
@@ -118,6 +119,9 @@ class View:
 
 
 def _follows(people: NDArray[np.intp], person: int) -> bool:
-    """Whether a person is the one that all of these are, or the next after each a next one."""
-    steps = np.diff(people, append=person)
-    return bool((steps == steps[0]).all() and steps[0] in (0, 1))
+    """Whether a person is the one that all of these are, or the next after each a next one.
+
+    people: of whom each one follows those before it.
+    """
+    step = person - int(people[-1])
+    return step in (0, 1) and (len(people) == 1 or step == people[1] - people[0])
