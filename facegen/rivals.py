@@ -77,7 +77,7 @@ class Shading:
 
     def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The same of tensors (1, 3, vertex)."""
-        gray = torch.bmm(self._light, self._normals(batch)).relu() + AMBIENT
+        gray = torch.bmm(self._light, self._normals(batch)).relu_() + AMBIENT
         return project(batch, self._view.camera, self._view.size), gray.mT
 
 

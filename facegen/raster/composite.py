@@ -55,7 +55,7 @@ def composite(
             f"layers must be (batch, {screen.shape[1]}, {channels} or {2 * channels + 1}) to fit "
             f"screen and background, not {tuple(layers.shape)}"
         )
-    background = background.reshape(-1, channels)
+    background = background if background.ndim == 2 else background[None]
     inputs = (layers, screen, background)
     moves = torch.is_grad_enabled() and any(one.requires_grad for one in inputs)
     if layers.device.type == "cpu":
@@ -135,10 +135,10 @@ def _pixels(
 ) -> Tensor:
     batch, channels = max(len(layers), len(screen)), background.shape[1]
     height, width = (samples // side for samples in fragments.face_id.shape[1:])
-    pixels = layers.new_empty((batch, height, width, channels))
     inputs = _inputs(layers, screen, background, faces, fragments.face_id)
-    blend.forward(pixels.numpy(), inputs, sight or everything(screen.shape[1]))
-    return pixels
+    pixels = np.empty((batch, height, width, channels), dtype=inputs.layers.dtype)
+    blend.forward(pixels, inputs, sight or everything(screen.shape[1]))
+    return torch.from_numpy(pixels)
 
 
 def _inputs(

@@ -46,7 +46,8 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
         raise ValueError(f"rasterizer 'numba' runs on the CPU, but screen is on {screen.device}")
     shape, place = (len(screen), height, width), screen.contiguous().numpy()
     face_id, depth = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32)
-    corners, workers = faces.contiguous().numpy().view(np.uint32), min(thread_count(), len(screen))
+    corners = faces.contiguous().numpy().view(np.uint32)
+    workers = min(thread_count(), len(place)) if len(place) > 1 else len(place)
     _rasterize_batch(place, corners, cull, workers, face_id, depth)
     return Fragments(torch.from_numpy(face_id), torch.from_numpy(depth))
 
@@ -217,19 +218,18 @@ def _cover(
 @kernel
 def _unpack(tiles: Ints, face_id: Ints, depth: Floats) -> None:
     """Tiles to faces and depths (height, width)."""
-    height, width = face_id.shape
     # Two samples in one: the compiler takes a tile's four one by one.
     pairs = tiles.view(np.int64)
     line = np.empty((2, pairs.shape[1] * (_TILE // 2)), dtype=np.int64)
     seen = line.view(np.int32)
     one, half = np.uint64(1), np.uint64(_SAMPLES // 2)
-    for row in range(height):
+    for row in range(len(face_id)):
         i, k = np.uint64(row // _TILE), np.uint64(row % _TILE * (_TILE // 2))
         for column in range(pairs.shape[1]):
             j, at = np.uint64(column), np.uint64(column * (_TILE // 2))
             line[0, at], line[0, at + one] = pairs[i, j, k], pairs[i, j, k + one]
             line[1, at], line[1, at + one] = pairs[i, j, half + k], pairs[i, j, half + k + one]
-        for column in range(width):
+        for column in range(face_id.shape[1]):
             bits = np.int32(seen[0, column])
             face_id[row, column] = seen[1, column] if bits > 0 else np.int32(-1)
             depth[row, column] = np.float32(1) / bits.view(np.float32)
