@@ -85,11 +85,6 @@ class Anatomy:
     occlusion: Tensor
     waves: Tensor
 
-    def at(self, vertices: Tensor) -> "Anatomy":
-        """That of some vertices alone, given by their indices."""
-        planes = {name: getattr(self, name)[..., vertices] for name in self.__dataclass_fields__}
-        return Anatomy(**planes)
-
     @property
     def wet(self) -> Tensor:
         """What mirrors light as water does, 0..1: eyes, and lips a little."""

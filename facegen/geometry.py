@@ -87,7 +87,8 @@ def project(vertices: Tensor, camera: Camera, samples: int) -> Tensor:
     right = 0.5 * samples * (1 - camera.middle_x / camera.half_height)
     down = 0.5 * samples * (1 + camera.middle_y / camera.half_height)
     lens = _beside(camera.distance, focal, right, down, like=vertices)
-    if vertices.device.type == "cpu" and vertices.dtype == lens.dtype:
+    is_compiled = vertices.device.type == "cpu" and vertices.dtype in (torch.float32, torch.float64)
+    if is_compiled and vertices.dtype == lens.dtype:
         return onto_screen(vertices, lens)
     distance, focal, right, down = (value[:, None] for value in lens.unbind(1))
     x, y, z = vertices.unbind(1)

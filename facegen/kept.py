@@ -5,17 +5,16 @@ from functools import wraps
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
-from facegen.anatomy import Anatomy
-
-Found = TypeVar("Found", Tensor, Anatomy)
+Anatomy = TypeVar("Anatomy")
+Found = TypeVar("Found")
 
 
 def kept(field: Callable[[Anatomy], Found]) -> Callable[[Anatomy], Found]:
     """What follows from an anatomy's fields: found once for each anatomy, not for each person.
 
-    It moves to other devices with them.
+    Of an anatomy, or another dataclass of ours. Tensors, alone or in one, move to other devices
+    with it.
     """
     name = f"{field.__module__}.{field.__qualname__}"
 

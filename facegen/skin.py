@@ -4,6 +4,8 @@ Skin colour follows absorption: reflectance = base * exp(-melanin * m - haemoglo
 h per colour channel; everything that makes skin darker or redder only changes the two amounts.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -87,12 +89,25 @@ def within(anatomy: Anatomy) -> Tensor:
     return is_within.nonzero()[:, 0]
 
 
+@dataclass(frozen=True)
+class _Inner:
+    """What is asked of an anatomy within: its fields there."""
+
+    points: Tensor
+    is_skin: Tensor
+    eye_angle: Tensor
+    mouth: Tensor
+    teeth: Tensor
+    strands: Tensor
+
+
 @kept
-def _inner(anatomy: Anatomy) -> Anatomy:
-    return anatomy.at(within(anatomy))
+def _inner(anatomy: Anatomy) -> _Inner:
+    some = within(anatomy)
+    return _Inner(*(getattr(anatomy, field)[..., some] for field in _Inner.__dataclass_fields__))
 
 
-def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
+def _eye(anatomy: _Inner, person: Appearance) -> Tensor:
     """Reflectance (batch, 3, vertex) of the eyeballs by the angle from the line of sight."""
     iris = _streaks(anatomy) * person.iris[..., None]
     # Dark skin goes with less white eyes.
@@ -100,7 +115,7 @@ def _eye(anatomy: Anatomy, person: Appearance) -> Tensor:
 
 
 @kept
-def _ball(anatomy: Anatomy) -> Tensor:
+def _ball(anatomy: _Inner) -> Tensor:
     """Reflectance (3, vertex) of the eyeballs without their irises."""
     angle = anatomy.eye_angle
     pink = ((angle - 30.0) / 40.0).clamp(0, 1) * _rgb(anatomy, (0.06, 0.22, 0.22))
@@ -109,7 +124,7 @@ def _ball(anatomy: Anatomy) -> Tensor:
 
 
 @kept
-def _streaks(anatomy: Anatomy) -> Tensor:
+def _streaks(anatomy: _Inner) -> Tensor:
     angle = anatomy.eye_angle
     # An iris is brightest around the pupil and dark at its rim.
     spoke = 1 + 0.30 * anatomy.strands + 0.10 * torch.sin(0.9 * angle) - 0.022 * (angle - 15.0)
@@ -119,7 +134,7 @@ def _streaks(anatomy: Anatomy) -> Tensor:
 
 
 @kept
-def _lidded(anatomy: Anatomy) -> Tensor:
+def _lidded(anatomy: _Inner) -> Tensor:
     # The upper lid and its lashes keep the light off the ball below them.
     return (
         1
@@ -155,7 +170,7 @@ def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
     return weights @ waves
 
 
-def _rgb(anatomy: Anatomy, values: tuple[float, float, float]) -> Tensor:
+def _rgb(anatomy: Anatomy | _Inner, values: tuple[float, float, float]) -> Tensor:
     """Three constants as a column (3, 1), to go with an anatomy's planes."""
     return constant(values, anatomy.points)[:, None]
 

@@ -49,10 +49,13 @@ def test_composite_is_all_steps_at_once(
 
 
 @pytest.mark.parametrize("width", [2, 5])
-def test_gradients_by_finite_differences(width: int) -> None:
+@pytest.mark.parametrize("is_outward", [True, False])
+def test_gradients_by_finite_differences(width: int, is_outward: bool) -> None:
+    """Faces that rounding turns to the viewer are drawn as others are, and differentiated so."""
     screen, faces = ball(2, segments=4)
+    faces = faces if is_outward else faces.flip(1)
     inputs = (random_like(1, screen.shape[1], width), screen, random_like(2))
-    fragments = seen(screen, faces)
+    fragments = seen(screen, faces, cull=False)
     assert gradcheck(
         lambda layers, place, background: composite(layers, place, faces, fragments, background, 2),
         [plane.requires_grad_() for plane in inputs],
@@ -73,12 +76,28 @@ def test_each_gradient_alone_is_as_with_the_others(asked: int) -> None:
     assert torch.equal(*results)
 
 
-@pytest.mark.parametrize("shape", [(2, 102, 4), (2, 101, 3)])
-def test_layers_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
-    """Compiled code would look beyond their ends."""
+@pytest.mark.parametrize(
+    ("layers", "background", "side", "message"),
+    [
+        ((2, 102, 4), (1,), 1, "to fit screen and background"),
+        ((2, 101, 3), (1,), 1, "to fit screen and background"),
+        ((3, 102, 3), (1,), 1, "do not go together"),
+        ((0, 102, 3), (1,), 1, "do not go together"),
+        ((2, 102, 3), (3, 1), 1, "do not go together"),
+        ((2, 102, 3), (2, 1, 1), 1, "do not go together"),
+        ((2, 102, 3), (1,), 4, "14 x 18 samples do not make whole pixels of 4 x 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    layers: tuple[int, ...], background: tuple[int, ...], side: int, message: str
+) -> None:
+    """Compiled code would look beyond its ends."""
     screen, faces = ball(2)
-    with pytest.raises(ValueError, match="to fit screen and background"):
-        composite(torch.zeros(shape).double(), screen, faces, seen(screen, faces), torch.ones(1), 1)
+    fragments, behind = seen(screen, faces), torch.ones(background).double()
+    with pytest.raises(ValueError, match=message):
+        composite(torch.zeros(layers).double(), screen, faces, fragments, behind, side)
+    with pytest.raises(ValueError, match="layers are torch"):
+        composite(torch.zeros(2, 102, 1), screen, faces, fragments, torch.ones(1), 1)
 
 
 def test_mix_is_sharp_between_the_layers() -> None:

@@ -214,3 +214,12 @@ def test_nothing_to_see_is_no_gradient() -> None:
     picture = follow_silhouettes(empty, empty, torch.ones(1), screen, topology(faces), fragments)
     (by_screen,) = torch.autograd.grad(picture.sum(), screen)
     assert (by_screen == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 4, 4, 1)])
+def test_a_background_of_many_colours_is_refused(shape) -> None:
+    screen, empty = torch.zeros(1, 3, 3), torch.zeros(1, 4, 4, 1)
+    fragments = Fragments(-torch.ones(1, 4, 4, dtype=torch.int32), torch.ones(1, 4, 4))
+    mesh = topology(torch.tensor([[0, 1, 2]], dtype=torch.int32))
+    with pytest.raises(ValueError, match="background must be"):
+        follow_silhouettes(empty, empty, torch.ones(shape), screen, mesh, fragments)

@@ -61,24 +61,29 @@ def backward(
 
 
 @inlined
-def _edge_functions(screen: Floats, a: int, b: int, c: int, x: float, y: float) -> Floats4:
-    """E at (x, y) for the edges opposite a, b, c, positive inside, and the sign that made it so."""
+def _edge_functions(
+    screen: Floats, a: int, b: int, c: int, x: float, y: float, is_outward: bool
+) -> Floats4:
+    """E at (x, y) for the edges opposite a, b, c, positive inside, and the sign that made it so.
+
+    is_outward: the face is taken for one that looks at the viewer, and the sign is 1.
+    """
     ax, ay = screen[a, 0] - x, screen[a, 1] - y
     bx, by = screen[b, 0] - x, screen[b, 1] - y
     cx, cy = screen[c, 0] - x, screen[c, 1] - y
     ea, eb, ec = cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by
     number = screen.dtype.type
-    side = number(1) if ea + eb + ec >= number(0) else number(-1)
+    side = number(1) if is_outward | (ea + eb + ec >= number(0)) else number(-1)
     return side * ea, side * eb, side * ec, side
 
 
 @inlined
 def weights(
-    screen: Floats, corners: tuple[int, int, int], x: float, y: float
+    screen: Floats, corners: tuple[int, int, int], x: float, y: float, is_outward: bool
 ) -> tuple[tuple[float, float, float], float]:
     """Barycentric coordinates E_i z_j z_k scale of (x, y), never negative, and that scale."""
     a, b, c = corners
-    ea, eb, ec, _ = _edge_functions(screen, a, b, c, x, y)
+    ea, eb, ec, _ = _edge_functions(screen, a, b, c, x, y, is_outward)
     za, zb, zc = screen[a, 2], screen[b, 2], screen[c, 2]
     least = screen.dtype.type(LEAST)
     wa, wb, wc = max(ea, least) * (zb * zc), max(eb, least) * (zc * za), max(ec, least) * (za * zb)
@@ -100,7 +105,7 @@ def _forward_image(
             face = np.uint32(face_id[row, column])
             a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
             x, y = number(column) + number(0.5), number(row) + number(0.5)
-            (wa, wb, wc), _ = weights(screen, (a, b, c), x, y)
+            (wa, wb, wc), _ = weights(screen, (a, b, c), x, y, False)
             # With the first channel outside the loop, grey takes two thirds of the time.
             image[row, column, 0] = (
                 wa * attributes[a, 0] + wb * attributes[b, 0] + wc * attributes[c, 0]
@@ -125,7 +130,7 @@ def forward_seen(
                 face = np.uint32(face_id[row, column])
                 a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
                 x, y = number(column) + number(0.5), number(row) + number(0.5)
-                (wa, wb, wc), _ = weights(screen, (a, b, c), x, y)
+                (wa, wb, wc), _ = weights(screen, (a, b, c), x, y, False)
                 for k in range(channels):
                     some[many, k] = (
                         wa * attributes[a, k] + wb * attributes[b, k] + wc * attributes[c, k]
@@ -159,7 +164,7 @@ def _backward_image(
             face = np.uint32(face_id[row, column])
             a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
             x, y = number(column) + number(0.5), number(row) + number(0.5)
-            (wa, wb, wc), scale = weights(screen, (a, b, c), x, y)
+            (wa, wb, wc), scale = weights(screen, (a, b, c), x, y, False)
             ga, gb, gc = number(0), number(0), number(0)
             for k in range(channels):
                 gradient = by_image[row, column, k]
@@ -171,7 +176,9 @@ def _backward_image(
                     by_attributes[b, k] += gradient * wb
                     by_attributes[c, k] += gradient * wc
             if to_screen:
-                by_corners((ga, gb, gc), screen, (a, b, c), x, y, (wa, wb, wc), scale, by_screen)
+                by_corners(
+                    (ga, gb, gc), screen, (a, b, c), x, y, (wa, wb, wc), scale, False, by_screen
+                )
 
 
 @inlined
@@ -183,6 +190,7 @@ def by_corners(
     y: float,
     shares: tuple[float, float, float],
     scale: float,
+    is_outward: bool,
     by_screen: Floats,
 ) -> None:
     """Add a sample's gradient by the corners of its face, given that by its coordinates.
@@ -199,7 +207,7 @@ def by_corners(
     by_screen[b, 2] -= gb * wb * (zc * za * inverse)
     by_screen[c, 2] -= gc * wc * (za * zb * inverse)
     # From here on by E, which does not move where it was raised to its least value.
-    ea, eb, ec, side = _edge_functions(screen, a, b, c, x, y)
+    ea, eb, ec, side = _edge_functions(screen, a, b, c, x, y, is_outward)
     scale *= side
     least = number(LEAST)
     ga = ga * (zb * zc * scale) if ea > least else number(0)

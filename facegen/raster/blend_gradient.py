@@ -84,7 +84,7 @@ def _through_samples(
                 face = np.uint32(face_id[row, column])
                 corners = faces[face, 0], faces[face, 1], faces[face, 2]
                 x, y = number(column) + half, number(row) + half
-                (wa, wb, wc), size = weights(screen, corners, x, y)
+                (wa, wb, wc), size = weights(screen, corners, x, y, True)
                 one, two, three = layers[corners[0]], layers[corners[1]], layers[corners[2]]
                 for k in range(len(by_sample)):
                     by_sample[k] = wa * one[k] + wb * two[k] + wc * three[k]
@@ -99,7 +99,8 @@ def _through_samples(
                     by_layers[corners[1], k] += gradient * wb
                     by_layers[corners[2], k] += gradient * wc
                 if len(by_screen):
-                    by_corners((ga, gb, gc), screen, corners, x, y, (wa, wb, wc), size, by_screen)
+                    shares = wa, wb, wc
+                    by_corners((ga, gb, gc), screen, corners, x, y, shares, size, True, by_screen)
             for k in range(channels if misses else 0):
                 by_background[k] += by_row[pixel, k] * (number(misses) * scale)
 

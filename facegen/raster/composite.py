@@ -46,16 +46,12 @@ def composite(
     moves, a head that stands still is rasterized once.
     sight: without gradients, the vertices in sight, if known. mesh: of the faces; silhouettes are
     followed, as follow_silhouettes does, where it is given.
-    Compiled into one pass on the CPU and, in single precision and without gradients, on CUDA.
+    Compiled into one pass on the CPU and, in single precision, of two layers and without gradients,
+    on CUDA. Raises ValueError if shapes or types do not fit together.
     """
-    channels = background.shape[-1]
-    vertices, width = layers.shape[1:]
-    if vertices != screen.shape[1] or width not in (channels, 2 * channels + 1):
-        raise ValueError(
-            f"layers must be (batch, {screen.shape[1]}, {channels} or {2 * channels + 1}) to fit "
-            f"screen and background, not {tuple(layers.shape)}"
-        )
     background = background if background.ndim == 2 else background[None]
+    channels, width = background.shape[-1], layers.shape[2]
+    _check(layers, screen, background, fragments.face_id, samples_per_axis)
     inputs = (layers, screen, background)
     moves = torch.is_grad_enabled() and any(one.requires_grad for one in inputs)
     if layers.device.type == "cpu":
@@ -81,6 +77,33 @@ def composite(
     if mesh is None or not screen.requires_grad:
         return pixels
     return follow_silhouettes(pixels, shown, background, screen, mesh, fragments, layers.detach())
+
+
+def _check(layers: Tensor, screen: Tensor, background: Tensor, face_id: Tensor, side: int) -> None:
+    """Compiled code would look beyond the ends of what does not fit."""
+    (many, vertices, width), channels = layers.shape, background.shape[-1]
+    if vertices != screen.shape[1] or width not in (channels, 2 * channels + 1):
+        raise ValueError(
+            f"layers must be (batch, {screen.shape[1]}, {channels} or {2 * channels + 1}) to fit "
+            f"screen and background, not {tuple(layers.shape)}"
+        )
+    batch, behind = max(many, len(screen)), len(background)
+    fit = all(size in (1, batch) for size in (many, len(screen), behind))
+    if background.ndim != 2 or not fit or len(face_id) != len(screen):
+        raise ValueError(
+            f"batches of {many} layers, {len(screen)} screens, {len(face_id)} fragments and "
+            f"backgrounds {tuple(background.shape)} do not go together"
+        )
+    if face_id.shape[1] % side or face_id.shape[2] % side:
+        raise ValueError(
+            f"{face_id.shape[1]} x {face_id.shape[2]} samples do not make whole pixels "
+            f"of {side} x {side}"
+        )
+    if not layers.dtype == screen.dtype == background.dtype:
+        raise ValueError(
+            f"layers are {layers.dtype}, but screen is {screen.dtype} and background "
+            f"{background.dtype}"
+        )
 
 
 class _Composite(torch.autograd.Function):

@@ -29,14 +29,14 @@ _SLOWED_BY_WIDE_VECTORS = ("skylake-avx512", "cascadelake", "cooperlake")
 def full_width(processor: str, features: str) -> str:
     """A processor's features, as LLVM writes them, so that it gets vectors as wide as it has.
 
-    LLVM halves AVX-512 for all of Intel's, of which only those of before 2021 slow down for it;
-    rasterizing takes a seventh longer then.
+    LLVM halves AVX-512 for most of Intel's, and rasterizing takes a seventh longer. The first three
+    kinds that had it, for servers, slow down when it is used in full.
     """
     is_wide = "+avx512f" in features.split(",") and processor not in _SLOWED_BY_WIDE_VECTORS
     return f"{features},-prefer-256-bit" if is_wide else features
 
 
-# Who set them knows better.
+# Who set them knows better. It holds for all that numba compiles in this process.
 if numba.config.CPU_NAME is None and numba.config.CPU_FEATURES is None:  # type: ignore[attr-defined]
     numba.config.CPU_FEATURES = full_width(  # type: ignore[attr-defined]
         llvm.get_host_cpu_name(),

@@ -47,22 +47,22 @@ class _Image(NamedTuple):
 
 @kernel
 def meet(
-    screen: Floats, faces: Faces, neighbours: Ids, found: Ids, face_id: Ids, layers: Floats,
+    screen: Floats, faces: Faces, neighbours: Ids, outer: Ids, face_id: Ids, layers: Floats,
     samples: Floats, by_pixels: Floats, by_screen: Floats,
 ) -> None:  # fmt: skip
     """Add one picture's gradient by screen (vertex, 3).
 
-    found: outer from facegen.raster.occlude. The others are as in follow_silhouettes.
+    outer: from facegen.raster.occlude. The others are as in follow_silhouettes.
     """
     image = _Image(screen, faces, neighbours, layers, samples, by_pixels)
     walked, borders = np.empty((2, _LONGEST_WALK), np.int64), np.empty((2, _LONGEST_WALK))
     unlike = np.empty(face_id.shape[1], np.int64)
-    _meet(image, found, face_id, unlike, walked, borders, by_screen)
+    _meet(image, outer, face_id, unlike, walked, borders, by_screen)
 
 
 @leaf
 def _meet(
-    image: _Image, found: Ids, face_id: Ids, unlike: NDArray[np.int64], walked: NDArray[np.int64],
+    image: _Image, outer: Ids, face_id: Ids, unlike: NDArray[np.int64], walked: NDArray[np.int64],
     borders: NDArray[np.float64], by_screen: Floats,
 ) -> None:  # fmt: skip
     screen, faces, neighbours = image.screen, image.faces, image.neighbours
@@ -73,7 +73,7 @@ def _meet(
         for along in range(2 if row + 1 < rows else 1):
             next_ids, right = face_id[row + along], 1 - along
             many = _find_unlike(
-                ids, next_ids, found[along, row], image.samples[row], image.samples[row + along],
+                ids, next_ids, outer[along, row], image.samples[row], image.samples[row + along],
                 start, stop - right, right, unlike,
             )  # fmt: skip
             for column in unlike[:many]:
@@ -88,7 +88,7 @@ def _meet(
 
 @leaf
 def _find_unlike(
-    ids: Ids, next_ids: Ids, found: Ids, samples: Floats, next_samples: Floats,
+    ids: Ids, next_ids: Ids, outer: Ids, samples: Floats, next_samples: Floats,
     start: int, stop: int, right: int, unlike: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """List the samples of a row that show another surface than the next one, return how many.
@@ -100,7 +100,7 @@ def _find_unlike(
     for column in range(start, stop):
         first, second = ids[column], next_ids[column + right]
         unlike[many] = column
-        many += (first != second) & (first >= 0) & (second >= 0) & (found[column] == 0)
+        many += (first != second) & (first >= 0) & (second >= 0) & (outer[column] == 0)
     for column in unlike[:many]:
         change = samples.dtype.type(0)
         for k in range(samples.shape[1]):

@@ -69,8 +69,8 @@ def occlude(
     surface folds within a sample, the outermost of its edges is meant: the others hide nothing.
     outer is the same, but where another surface looks out from behind that one by less than a
     sample, as one hump behind another, it is that surface's edge.
-    crossings: is given the flat indices of all places where found is not 0, and room for as many
-    as there are; returns their number.
+    crossings: is given the flat indices of all places where found is not 0, and has room for those
+    of all places; returns their number.
     """
     is_front = np.empty(len(faces), dtype=np.bool_)
     _find_fronts(screen, faces, is_front)
@@ -137,13 +137,13 @@ def ends(name: int, faces: Faces) -> tuple[int, int]:
     """The vertices of an edge, whichever sign its name has."""
     half = np.uint64(abs(name) - 1)
     face, corner = half // np.uint64(3), half % np.uint64(3)
-    after = np.uint64(0 if corner == 2 else corner + np.uint64(1))
+    after = np.uint64(0) if corner == 2 else corner + np.uint64(1)
     return faces[face, after], faces[face, np.uint64(3) - corner - after]
 
 
 @leaf
 def _is_outer(named: int, known: int, line: int, along: int, faces: Faces, screen: Floats) -> bool:
-    """Whether an edge, named as in occluders, lies no less far out than the one that is known."""
+    """Whether an edge, named as in found, lies no less far out than the one that is known."""
     if named * known <= 0:
         return True
     place = _place(line, along, ends(named, faces), screen)[1]

@@ -54,6 +54,11 @@ def follow_silhouettes(
     none. Lines where surfaces pass through each other count, too. Not followed: what is thinner
     than the distance of two samples. Edges beyond the outermost samples do not count.
     """
+    if background.ndim > 2 or background.shape[-1] != samples.shape[-1]:
+        raise ValueError(
+            f"background must be (channel,) or (batch, channel) of {samples.shape[-1]} channels, "
+            f"not {tuple(background.shape)}"
+        )
     followed: Tensor = _Silhouettes.apply(  # type: ignore[no-untyped-call]
         pixels, screen, samples.detach(), background.detach(), mesh, fragments, layers
     )
