@@ -49,7 +49,7 @@ class Mouth:
     def _opened(self, expression: Tensor) -> Tensor:
         return (expression @ self._gaps / _OPEN_MM).clamp(0, 1)
 
-    def light(self, visible: Tensor) -> None:
-        """Give teeth, in place, more of the key light (batch, vertex) than shadows say."""
+    def past_lips(self, visible: Tensor) -> Tensor:
+        """What vertices (batch, vertex) get of the key light, teeth more than shadows say."""
         shaded = _ENAMEL * (1 - visible[:, self._which])
-        visible.index_copy_(1, self._which, 1 - shaded)
+        return visible.index_copy(1, self._which, 1 - shaded)

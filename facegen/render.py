@@ -146,7 +146,7 @@ class Renderer:
         visible = None
         if settings.shadows:
             visible = moving_visibility(vertices, normals, self.faces, light, self._mesh, sight)
-            self.decoder.mouth.light(visible)
+            visible = self.decoder.mouth.past_lips(visible)
         strand = turned(view.turn, self.anatomy.strand[None], sight=sight)
         surface = people.surface(normals, strand, self.anatomy)
         # The camera does not open up for a key light that is off.
