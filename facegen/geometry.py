@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import normals
+from facegen.batches import array
 from facegen.device import constant, is_plain
 from facegen.projection import onto_screen
 
@@ -152,14 +153,14 @@ class _UnitNormals(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_normals: Tensor) -> tuple[Tensor, None]:
         vertices, faces, unit, scales = ctx.saved_tensors
-        place = vertices.contiguous().numpy()
+        place = array(vertices)
         gradient = np.zeros_like(place)
         normals.backward(
             place,
             _indices(faces),
             unit.numpy(),
             scales.numpy(),
-            by_normals.contiguous().numpy(),
+            array(by_normals),
             gradient,
         )
         return torch.from_numpy(gradient), None
@@ -167,7 +168,7 @@ class _UnitNormals(torch.autograd.Function):
 
 def _unit_normals(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
     """VertexNormals of vertices (batch, 3, vertex), and their scales: see facegen.normals."""
-    place = vertices.detach().contiguous().numpy()
+    place = array(vertices)
     unit, scales = np.zeros_like(place), np.empty((len(place), place.shape[2]), place.dtype)
     normals.forward(place, _indices(faces), unit, scales)
     return torch.from_numpy(unit), torch.from_numpy(scales)

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array, of_batch, together
 from facegen.raster.jit import leaf, parallel_kernel, prange
-from facegen.turning import together
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
@@ -41,28 +41,20 @@ class _Project(torch.autograd.Function):
         _backward(
             by_vertices.numpy(),
             by_lens.numpy(),
-            _array(by_screen),
-            _array(vertices),
-            _array(lens),
+            array(by_screen),
+            array(vertices),
+            array(lens),
         )
         return (
-            _of_batch(by_vertices, len(vertices)) if ctx.needs_input_grad[0] else None,
-            _of_batch(by_lens, len(lens)) if to_lens else None,
+            of_batch(by_vertices, len(vertices)) if ctx.needs_input_grad[0] else None,
+            of_batch(by_lens, len(lens)) if to_lens else None,
         )
-
-
-def _of_batch(gradient: Tensor, size: int) -> Tensor:
-    return gradient if len(gradient) == size else gradient.sum(0, keepdim=True)
 
 
 def _projected(vertices: Tensor, lens: Tensor) -> Tensor:
     screen = vertices.new_empty((together(lens, vertices), vertices.shape[2], 3))
-    _forward(screen.numpy(), _array(vertices), _array(lens))
+    _forward(screen.numpy(), array(vertices), array(lens))
     return screen
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().contiguous().numpy()
 
 
 @parallel_kernel

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen import reflection
+from facegen.batches import array
 from facegen.device import constant, is_plain
 from facegen.harmonics import reflected
 from facegen.pictures import LUMA
@@ -130,17 +130,13 @@ def _shade_compiled(
     seen = (surface.normals, surface.strand, surface.skin, surface.hair, surface.covered)
     reflection.shade(
         scene.numpy(),
-        reflection.Planes(*map(_array, (*seen, visible, surface.occlusion, surface.wet))),
+        reflection.Planes(*map(array, (*seen, visible, surface.occlusion, surface.wet))),
         np.array([lights.key, lights.sky, lights.ground, lights.fill], dtype=np.float32),
         np.array(LUMA, dtype=np.float32),
         sight or everything(vertices),
         layers.numpy(),
     )
     return layers
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return tensor.detach().contiguous().numpy()
 
 
 def exposure(light: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array, together
 from facegen.device import is_plain
 from facegen.raster.jit import leaf, parallel_kernel, prange
 from facegen.raster.sight import Sight, everything
@@ -30,9 +31,9 @@ def turned(
     image = vectors.new_empty((batch, 3, vectors.shape[2]))
     _turn(
         image.numpy(),
-        turn.detach().contiguous().numpy(),
-        moved.detach().contiguous().numpy(),
-        vectors.detach().contiguous().numpy(),
+        array(turn),
+        array(moved),
+        array(vectors),
         sight or everything(vectors.shape[2]),
     )
     return image
@@ -60,11 +61,3 @@ def _turn_one(
         else:
             for v in seen:
                 plane[v] = a * x[v] + b * y[v] + c * z[v] + shift
-
-
-def together(one: Tensor, other: Tensor) -> int:
-    """How many there are of two batches, of which a batch of one stands for all."""
-    batch = len(other) if len(one) == 1 else len(one)
-    if len(other) not in (1, batch):
-        raise ValueError(f"a batch of {len(one)} does not go with one of {len(other)}")
-    return batch

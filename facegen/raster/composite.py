@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array, of_batch
 from facegen.raster import blend, blend_gradient
 from facegen.raster.contract import Fragments
 from facegen.raster.interpolate import interpolate
@@ -126,7 +126,7 @@ class _Composite(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_pixels: Tensor) -> tuple[Tensor | None, ...]:
         layers, screen, background, faces, face_id, depth = ctx.saved_tensors
-        gradient, inputs = _array(by_pixels), _inputs(layers, screen, background, faces, face_id)
+        gradient, inputs = array(by_pixels), _inputs(layers, screen, background, faces, face_id)
         is_asked = ctx.needs_input_grad[:3]
         is_followed = is_asked[1] and ctx.mesh is not None
         neighbours = ctx.mesh.neighbours if is_followed else np.empty((0, 3), np.int32)
@@ -135,16 +135,14 @@ class _Composite(torch.autograd.Function):
             np.zeros((len(gradient), *plane.shape[1:]), gradient.dtype)
             for plane in (layers, screen[:, : screen.shape[1] * is_asked[1]], background)
         )
-        edges = blend_gradient.Edges(neighbours, _array(depth))
+        edges = blend_gradient.Edges(neighbours, array(depth))
         blend_gradient.backward(gradient, inputs, edges, by_layers, by_screen, by_background)
-        found = zip((by_layers, by_screen, by_background), inputs[1:4], is_asked, strict=True)
-        return (*(_of_batch(one, len(plane)) if asked else None for one, plane, asked in found),
-            None, None, None, None)  # fmt: skip
-
-
-def _of_batch(gradient: NDArray[Any], size: int) -> Tensor:
-    whole = torch.from_numpy(gradient)
-    return whole if len(whole) == size else whole.sum(0, keepdim=True)
+        gradients = zip((by_layers, by_screen, by_background), inputs[1:4], is_asked, strict=True)
+        found = [
+            of_batch(torch.from_numpy(one), len(plane)) if asked else None
+            for one, plane, asked in gradients
+        ]
+        return (*found, None, None, None, None)
 
 
 def _pixels(
@@ -168,13 +166,9 @@ def _inputs(
     layers: Tensor, screen: Tensor, background: Tensor, faces: Tensor, face_id: Tensor
 ) -> blend.Inputs:
     return blend.Inputs(
-        _array(face_id),
-        _array(layers),
-        _array(screen),
-        _array(background),
-        _array(faces).view(np.uint32),
+        array(face_id),
+        array(layers),
+        array(screen),
+        array(background),
+        array(faces).view(np.uint32),
     )
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().contiguous().numpy()

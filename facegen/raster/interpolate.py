@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array, of_batch
 from facegen.raster import barycentric, plain
 from facegen.raster.contract import Fragments
 
@@ -69,10 +70,10 @@ class _InterpolateSeen(torch.autograd.Function):
         ctx.save_for_backward(attributes, screen, faces, face_id)
         planes = attributes.new_empty((attributes.shape[2], int((face_id >= 0).sum())))
         barycentric.forward_seen(
-            _array(screen[0]),
-            _array(attributes[0]),
+            array(screen[0]),
+            array(attributes[0]),
             _indices(faces),
-            _array(face_id[0]),
+            array(face_id[0]),
             planes.numpy(),
         )
         return planes
@@ -89,7 +90,7 @@ class _InterpolateSeen(torch.autograd.Function):
 def _forward(attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor) -> Tensor:
     image = attributes.new_empty((*face_id.shape, attributes.shape[2]))
     barycentric.forward(
-        _array(screen), _array(attributes), _indices(faces), _array(face_id), image.numpy()
+        array(screen), array(attributes), _indices(faces), array(face_id), image.numpy()
     )
     return image
 
@@ -103,30 +104,24 @@ def _gradients(ctx: Any, by_image: Tensor) -> tuple[Tensor | None, ...]:
     by_attributes = attributes.new_zeros((batch, vertices if to_attributes else 0, channels))
     by_screen = screen.new_zeros((batch, vertices if to_screen else 0, 3))
     barycentric.backward(
-        _array(screen),
-        _array(attributes),
+        array(screen),
+        array(attributes),
         _indices(faces),
-        _array(face_id),
-        _array(by_image),
+        array(face_id),
+        array(by_image),
         by_attributes.numpy(),
         by_screen.numpy(),
     )
-    if len(attributes) < batch:
-        by_attributes = by_attributes.sum(0, keepdim=True)
     return (
-        by_attributes if to_attributes else None,
+        of_batch(by_attributes, len(attributes)) if to_attributes else None,
         by_screen if to_screen else None,
         None,
         None,
     )
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().contiguous().numpy()
-
-
 def _indices(faces: Tensor) -> NDArray[np.uint32]:
-    return _array(faces).view(np.uint32)
+    return array(faces).view(np.uint32)
 
 
 def _check(attributes: Tensor, screen: Tensor, face_id: Tensor) -> None:

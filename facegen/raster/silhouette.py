@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array
 from facegen.raster.contract import Fragments
 from facegen.raster.jit import kernel, parallel_kernel, prange
 from facegen.raster.meet import meet
@@ -88,26 +89,23 @@ class _Silhouettes(torch.autograd.Function):
             return by_pixels, None, None, None, None, None, None
         screen, samples, background, face_id, depth = ctx.saved_tensors
         layers = samples.new_empty((1, 0, 0)) if ctx.layers is None else ctx.layers
-        by_screen = np.zeros(screen.shape, _array(screen[:0]).dtype)
         # Edges are followed on the CPU, wherever the picture was made.
+        place = array(screen.cpu())
+        by_screen = np.zeros_like(place)
         _follow(
             by_screen,
-            _array(screen),
+            place,
             ctx.mesh.faces,
             ctx.mesh.neighbours,
-            _array(face_id),
-            _array(depth),
-            _array(layers),
-            _array(samples),
-            _array(background.reshape(-1, samples.shape[-1])),
-            _array(by_pixels),
+            array(face_id.cpu()),
+            array(depth.cpu()),
+            array(layers.cpu()),
+            array(samples.cpu()),
+            array(background.reshape(-1, samples.shape[-1]).cpu()),
+            array(by_pixels.cpu()),
         )
         moved = torch.from_numpy(by_screen).to(screen.device)
         return by_pixels, moved, None, None, None, None, None
-
-
-def _array(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().cpu().contiguous().numpy()
 
 
 @parallel_kernel

@@ -1,0 +1,27 @@
+"""Batches in which one item stands for all, and tensors as compiled code takes them."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def array(tensor: Tensor) -> NDArray[Any]:
+    """A tensor of the CPU as an array in C order; the same memory, unless it was in another."""
+    return tensor.detach().contiguous().numpy()
+
+
+def together(one: Tensor, other: Tensor) -> int:
+    """How many there are of two batches, of which a batch of one stands for all.
+
+    Raises ValueError if they do not go together: compiled code would look beyond their ends.
+    """
+    batch = len(other) if len(one) == 1 else len(one)
+    if len(other) not in (1, batch):
+        raise ValueError(f"a batch of {len(one)} does not go with one of {len(other)}")
+    return batch
+
+
+def of_batch(gradients: Tensor, size: int) -> Tensor:
+    """The gradients of a whole batch, summed up where one item stood for all: size is 1 then."""
+    return gradients if len(gradients) == size else gradients.sum(0, keepdim=True)
