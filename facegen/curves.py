@@ -1,8 +1,15 @@
-"""Curves that fields over a head are shaped with."""
+"""Curves that fields over a head are shaped with: of tensors, or compiled, of numbers.
 
+What a formula (facegen.raster.jit.formula) calls is here, each with what stands in for it there.
+"""
+
+import numpy as np
+import torch
 from torch import Tensor
 
-_FAR = 80.0
+from facegen.raster.jit import inlined, stand_in
+
+_FAR = 50.0
 
 
 def smooth_step(value: Tensor, start: float, stop: float) -> Tensor:
@@ -12,8 +19,83 @@ def smooth_step(value: Tensor, start: float, stop: float) -> Tensor:
 
 
 def bell(squared: Tensor) -> Tensor:
-    """exp(-squared), and 1e-35 where that would be less still.
+    """exp(-squared), and 2e-22 where that would be less still.
 
-    Exponentials that underflow take ten times as long, and most of a head is far from any bell.
+    Where exponentials underflow, or what they are multiplied with does, arithmetic takes ten times
+    as long, and most of a head is far from any bell.
     """
     return squared.clamp(max=_FAR).neg_().exp_()
+
+
+def within(value: Tensor, least: float, most: float) -> Tensor:
+    """The value, moved into least .. most."""
+    return value.clamp(least, most)
+
+
+def at_most(value: Tensor, most: float) -> Tensor:
+    """The value, or what it is at most."""
+    return value.clamp(max=most)
+
+
+def larger(one: Tensor, other: Tensor) -> Tensor:
+    """The larger of two values."""
+    return torch.maximum(one, other)
+
+
+def smaller(one: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two values."""
+    return torch.minimum(one, other)
+
+
+def choose(which: Tensor, one: Tensor, other: float) -> Tensor:
+    """One value, or the other where not."""
+    return torch.where(which, one, other)
+
+
+def root(value: Tensor) -> Tensor:
+    """The square root."""
+    return value.sqrt()
+
+
+@inlined
+def _exponential(value: float) -> float:
+    """exp(value) to 2e-7 of it, for a float32 of at most _FAR either way; makes vectors.
+
+    A power of two, and for what is left, within half of log(2), a series.
+    """
+    number = np.float32
+    whole = np.floor(value * number(1.44269504) + number(0.5))
+    # log(2) in two parts: of the first, every multiple here is exact.
+    left = value - whole * number(0.693359375) + whole * number(2.12194440e-4)
+    series = number(1 / 720) + left * number(1 / 5040)
+    series = number(1 / 24) + left * (number(1 / 120) + left * series)
+    series = number(1 / 2) + left * (number(1 / 6) + left * series)
+    series = number(1) + left * (number(1) + left * series)
+    power = (np.int32(whole) + np.int32(127)) << np.int32(23)
+    exponential: float = series * np.int32(power).view(np.float32)
+    return exponential
+
+
+@inlined
+def _step(value: float, start: float, stop: float) -> float:
+    number = np.float32
+    t = min(max((value - start) / (stop - start), number(0)), number(1))
+    step: float = t * t * (number(3) - number(2) * t)
+    return step
+
+
+@inlined
+def _bell(squared: float) -> float:
+    return _exponential(-min(squared, np.float32(_FAR)))
+
+
+stand_in(
+    smooth_step, lambda value, start, stop: lambda value, start, stop: _step(value, start, stop)
+)
+stand_in(bell, lambda squared: lambda squared: _bell(squared))
+stand_in(within, lambda value, least, most: lambda value, least, most: min(max(value, least), most))
+stand_in(at_most, lambda value, most: lambda value, most: min(value, most))
+stand_in(larger, lambda one, other: lambda one, other: max(one, other))
+stand_in(smaller, lambda one, other: lambda one, other: min(one, other))
+stand_in(root, lambda value: lambda value: np.sqrt(value))
+stand_in(choose, lambda which, one, other: lambda which, one, other: one if which else other)

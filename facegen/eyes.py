@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
+from facegen.geometry import unit
 
 _CLEAR = 0.02
 """How far above a ball lids lie, in its radii: their triangles' middles lie lower than corners."""
@@ -46,7 +47,7 @@ class Eyes:
         for eye in self._eyes:
             on_ball = normals[:, :, eye.ball]
             leaning = on_ball + eye.bulge * (on_ball - normals[:, :, eye.middle, None])
-            normals.index_copy_(2, eye.ball, torch.nn.functional.normalize(leaning, dim=1))
+            normals.index_copy_(2, eye.ball, unit(leaning, dim=1))
 
 
 class _Eye:
@@ -83,7 +84,8 @@ class _Eye:
         placed = vertices[:, :, self.ball] @ self._fit
         shape, middle = placed[..., :3], placed[..., 3:]
         away = torch.linalg.solve_ex(shape, vertices[:, :, self._lid] - middle)[0]
-        distance = away.norm(dim=1)
+        # torch's own norm takes up to 60 times as long along this axis.
+        distance = (away * away).sum(dim=1).sqrt()
         low = (1 + _CLEAR - distance).clamp(min=0) * distance / away[:, 2].clamp(min=_FRONT)
         back: Tensor = low.amax(dim=1) * shape[:, 2, 2]
         return back

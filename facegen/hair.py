@@ -1,59 +1,56 @@
-"""Hair as displaced scalp: how far each vertex is pushed out, and how much hair covers it.
-
-Sums are made in place: all people's planes together are more than a near cache holds.
-"""
+"""Hair as displaced scalp: how far each vertex is pushed out, and how much hair covers it."""
 
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from facegen import regions
+from facegen import growth, regions
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
-from facegen.curves import bell, smooth_step
-
-_RUN_OUT = 5.0
-"""How far from under a sheet of hair single ones reach, mm."""
+from facegen.batches import array
+from facegen.curves import smooth_step
+from facegen.device import is_plain
+from facegen.growth import Spot, Style
+from facegen.kept import kept
+from facegen.spots import Floats, in_blocks
 
 
 class Hair:
-    """How people's hair grows on an anatomy; what several rules need is worked out once."""
+    """How people's hair grows on an anatomy.
+
+    Compiled where no gradients are recorded, on the CPU and in single precision, and nothing was
+    seen of their skin.
+    """
 
     def __init__(self, anatomy: Anatomy, person: Appearance):
         self._anatomy = anatomy
         self._person = person
+        numbers = _numbers(person)
+        self._is_compiled = not person.texture and is_plain(anatomy.points, *numbers)
+        self._numbers = numbers
+        self._style = Style(*(number[:, None] for number in numbers))
+        weights = torch.cat([person.mottle.cos(), person.mottle.sin()], dim=-1)
+        curl = person.curl[:, None]
+        # Textures of straight hair and of curls in one product.
+        self._gathered = torch.cat([(1 - curl) * weights, curl * weights], dim=-1)
 
     def displacement(self) -> Tensor:
         """Displacements (batch, 3, vertex), mm, head frame: the volume of hair and beard."""
-        anatomy, person = self._anatomy, self._person
-        front = regions.front(anatomy)
-        thickness = person.quiff[:, None] * front
-        thickness += self._length
-        # A parting: a groove from the forehead to behind the crown.
-        across = (anatomy.points[0] - person.part[:, None]).div_(9.0)
-        groove = bell(across**2) * front
-        groove *= 1 - person.curl[:, None]
-        # Straight hair lies in locks, curls make tufts.
-        # However long hair stands, a mesh can only draw tufts of a few mm: higher have corners.
-        tufts = (0.10 + 0.03 * person.curl[:, None]) * self._locks
-        tufts /= 1 + thickness / 20.0
-        thickness *= (1 - 0.4 * groove).add_(tufts)
-        # At the forehead hair rises within a few mm, at the nape it tapers.
-        rise = 11.0 + regions.backwards(anatomy) * (1 - 0.6 * person.curl[:, None])
-        push = smooth_step(self._depth / rise, 0.0, 1.0) * regions.off_ears(anatomy)
-        push *= thickness
-        push += regions.lift(anatomy) * person.lift[:, None]
-        push += smooth_step(self._beard, 0.0, 16.0) * person.beard_length[:, None]
-        push -= 0.7 * ((person.age - 38.0) / 40.0).clamp(0, 1)[:, None] * anatomy.wrinkle
-        moved: Tensor = push[:, None] * anatomy.normals
-        # Loose hair presses the ears to the head.
-        moved[:, 0] += (person.long * (1 - person.tied))[:, None] * regions.tucked(anatomy)
+        if self._is_compiled:
+            moved = self._empty(3)
+            growth.displace(*self._shared(), moved.numpy())
+            return moved
+        style, spot = self._style, self._spot
+        push = growth.pushed(style, spot, self._locks, self._depth)
+        moved = push[:, None] * self._anatomy.normals
+        moved[:, 0] += growth.pressed(style, spot)
         return moved
 
     def cropped(self) -> Tensor:
         """Where on a head (batch, vertex) hair is too short to lie in locks, 0..1."""
-        return smooth_step(self._length, 7.0, 3.0) * (1 - self._person.long[:, None])
+        length = growth.length(self._style, self._spot)
+        return smooth_step(length, 7.0, 3.0) * (1 - self._style.long)
 
     def coverage(self) -> Tensor:
         """How much of the skin hair hides: (batch, vertex), to be clamped after interpolation.
@@ -61,119 +58,141 @@ class Hair:
         It is steep and runs past 0 and 1 where hair has an edge, so that the edge is sharp at any
         size of the picture, and flattens below 1 where skin shines through.
         """
-        anatomy, person = self._anatomy, self._person
-        facial = self._facial()
-        if person.texture:
-            facial = person.texture.shaved(facial, anatomy.points)
-        covered = torch.maximum(self._scalp(), facial)
-        return torch.where(anatomy.is_skin > 0.5, covered, -1.0).clamp_(-2.0, 3.0)
-
-    def _scalp(self) -> Tensor:
-        """Coverage by the hair of the head."""
-        anatomy, person = self._anatomy, self._person
-        # Loose hair's sheet meets the skin in triangles: hair of the scalp's own runs out below it.
-        side = (person.part / PART_MM)[:, None]
-        sheet = anatomy.sheet[0] + side * (anatomy.sheet[1] + side * anatomy.sheet[2])
-        loose = (person.long * (1 - person.tied))[:, None]
-        depth = torch.maximum(self._depth, sheet + _RUN_OUT - 200.0 * (1 - loose))
-        # Short hair fades out towards ears and nape, curls less so.
-        straight = 1 - 0.5 * person.curl[:, None]
-        edge = straight * (15.0 + 2 * person.fade[:, None] * regions.sides(anatomy))
-        scalp = person.density[:, None] * (depth / edge).clamp_(max=1)
-        # Hair that is combed back begins softly, a fringe ends in locks.
-        back = person.long * smooth_step(person.fringe, 8.0, 0.0)
-        ragged = (0.10 * person.density - 0.02) * (1 - 0.6 * back)
-        scalp += ragged[:, None] * anatomy.strands
-        scalp -= regions.on_ears(anatomy)
-        return scalp
-
-    def _facial(self) -> Tensor:
-        """Coverage by brows, beard and lashes."""
-        anatomy, person = self._anatomy, self._person
-        # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
-        thick = person.brow_thickness[:, None]
-        arch = person.brow_arch[:, None] * regions.brow_bow(anatomy)
-        inside = regions.brow_height(anatomy) - (anatomy.brow_rise - arch).abs_()
-        brow = inside.add_(3.2 * (thick - 1.0)).div_(3.0).add_(0.35)
-        brow = torch.minimum(brow, regions.brow_density(anatomy)).add_(0.18 * anatomy.strands)
-
-        # Stubble lets the skin through and has no edge, a full beard hardly.
-        full = person.beard[:, None]
-        cheeks = (self._beard / (34.0 - 19.0 * full)).add_(0.12 * anatomy.waves[1, 1]).sub_(0.1)
-        grown = torch.maximum(cheeks, (anatomy.moustache / (8.0 - 3.0 * full)).sub_(0.1))
-        rough = 0.25 * (1.2 - full) * full * anatomy.strands
-        beard = torch.minimum(grown, 0.9 * full - 0.08).add_(rough)
-        return torch.maximum(brow, torch.maximum(beard, (0.85 * anatomy.lash).expand_as(beard)))
+        if self._is_compiled:
+            cover = self._empty()
+            growth.cover(*self._shared(), cover.numpy())
+            return cover
+        style, spot = self._style, self._spot
+        facial = growth.facial(style, spot)
+        if self._person.texture:
+            facial = self._person.texture.shaved(facial, self._anatomy.points)
+        return growth.covered(spot, growth.scalp(style, spot, self._depth), facial)
 
     def colours(self) -> Tensor:
         """Linear reflectance (batch, 3, vertex) of whatever hair grows at each vertex."""
-        anatomy, person = self._anatomy, self._person
-        on_face = regions.on_face(anatomy)
-        change = person.brow_colour - person.hair_colour
-        colour = on_face * change[..., None]
-        colour += person.hair_colour[..., None]
-        mixed = contrast(person)[:, None]
-        mixed = mixed + on_face * (1 - mixed)
-        tone = (1 + 0.16 * self._locks) * (1 + 0.26 * mixed * anatomy.strands)
-        tone *= regions.thin(anatomy)
-        # Lashes stand close, and shade one another.
-        colour *= (tone * (1 - 0.85 * anatomy.lash))[:, None]
-        return colour
+        hair, brow = self._person.hair_colour, self._person.brow_colour
+        if self._is_compiled and is_plain(hair, brow):
+            colours = self._empty(3)
+            growth.colour(*self._shared(), array(hair), array(brow), colours.numpy())
+            return colours
+        tone = growth.tone(self._style, self._spot, self._locks)[:, None]
+        return growth.coloured(hair[..., None], brow[..., None], self._spot.on_face, tone)
+
+    def _shared(self) -> tuple[Floats, Floats, Floats]:
+        """What all compiled forms take first."""
+        styles = torch.stack(self._numbers, dim=1)
+        return array(_blocks(self._anatomy)), array(styles), array(self._gathered)
+
+    def _empty(self, *channels: int) -> Tensor:
+        points = self._anatomy.points
+        return points.new_empty((len(self._gathered), *channels, points.shape[-1]))
+
+    @cached_property
+    def _spot(self) -> Spot:
+        return _spot(self._anatomy)
 
     @cached_property
     def _locks(self) -> Tensor:
         """How hair gathers to locks (batch, vertex), about standard normal: a person's own."""
-        person = self._person
-        weights = torch.cat([person.mottle.cos(), person.mottle.sin()], dim=-1)
-        curl = person.curl[:, None]
-        # One product with both textures is faster than two.
-        both = torch.cat([(1 - curl) * weights, curl * weights], dim=-1)
-        return both @ self._anatomy.locks
-
-    @cached_property
-    def _length(self) -> Tensor:
-        """How far (batch, vertex) hair stands out, mm: between at the sides and on top."""
-        person = self._person
-        up = (person.volume - person.sides)[:, None] * regions.top(self._anatomy)
-        return person.sides[:, None] + up
-
-    @cached_property
-    def _beard(self) -> Tensor:
-        """Signed distance (batch, vertex) in mm into these people's own beards."""
-        beard: Tensor = self._anatomy.beard
-        return beard - 40.0 * self._person.goatee[:, None] * regions.off_chin(self._anatomy)
+        return self._gathered @ self._anatomy.locks
 
     @cached_property
     def _depth(self) -> Tensor:
         """Signed distance (batch, vertex) in mm into these people's own hair: above its line."""
         anatomy, person = self._anatomy, self._person
-        frontal = regions.frontal(anatomy)
-        bald = 1 - person.crown[:, None]
-        recession = person.recession[:, None]
-        # A fringe is combed over from the parting; short hairs begin and end at uneven heights.
-        uneven = 1.5 * (1 - person.long[:, None]) + 0.07 * person.fringe[:, None]
-        slant = 1 - 0.3 * (person.part / PART_MM)[:, None] * regions.slant(anatomy)
-        fringe = person.fringe[:, None] * slant * regions.forehead(anatomy)
+        hanging: Tensor | float = 0.0
         if person.texture and person.texture.fringe is not None:
             # What was seen hangs so far below the mean hairline, and ends in locks.
             seen = person.texture.hanging(anatomy.points) * smooth_step(anatomy.around, 75.0, 50.0)
-            seen = seen * (1 + 0.08 * self._locks) + person.hairline[:, None]
-            fringe = fringe + seen.clamp(0.0, 48.0)
-        above = anatomy.scalp - person.hairline[:, None] * frontal
-        above += fringe
-        above += uneven * self._locks * frontal
-        above -= 2.2 * recession * regions.temple(anatomy)
-        above += 0.35 * recession * regions.peak(anatomy)
-        # Who goes bald keeps what is below a plane: it comes in from the forehead and over the
-        # crown, and leans back less and less, until a wreath is left, which ends above the ears.
-        above -= 45.0 * smooth_step(bald, 0.2, 0.7) * regions.temples(anatomy)
-        lean = torch.deg2rad(75.0 - 58.0 * bald**2)
-        left = 150.0 - 114.0 * bald - lean.cos() * anatomy.points[1]
-        left -= lean.sin() * anatomy.points[2]
-        # There hair thins out over more of the skin than at a line.
-        return torch.minimum(above, left.mul_(0.8))
+            seen = seen * (1 + 0.08 * self._locks) + self._style.hairline
+            hanging = seen.clamp(0.0, 48.0)
+        return growth.depth(self._style, self._spot, self._locks, hanging)
 
 
 def contrast(person: Appearance) -> Tensor:
     """How much of the contrast between locks is left (batch,): light gets around in fair hair."""
     return 1 / (1 + 2.5 * person.hair_colour.mean(dim=1))
+
+
+def _numbers(person: Appearance) -> Style:
+    """The styles of people, (batch,) each."""
+    bald = 1 - person.crown
+    lean = torch.deg2rad(75.0 - 58.0 * bald**2)
+    return Style(
+        volume=person.volume,
+        sides=person.sides,
+        quiff=person.quiff,
+        part=person.part,
+        side=person.part / PART_MM,
+        lift=person.lift,
+        curl=person.curl,
+        fringe=person.fringe,
+        long=person.long,
+        tied=person.tied,
+        hairline=person.hairline,
+        recession=person.recession,
+        density=person.density,
+        bald=bald,
+        lean_up=lean.cos(),
+        lean_out=lean.sin(),
+        fade=person.fade,
+        brow_thickness=person.brow_thickness,
+        brow_arch=person.brow_arch,
+        beard=person.beard,
+        beard_length=person.beard_length,
+        goatee=person.goatee,
+        old=((person.age - 38.0) / 40.0).clamp(0, 1),
+        contrast=contrast(person),
+    )
+
+
+def _spot(anatomy: Anatomy) -> Spot:
+    """What is known of the points of an anatomy, (vertex,) each."""
+    x, y, z = anatomy.points
+    normal_x, normal_y, normal_z = anatomy.normals
+    sheet, sheet_aside, sheet_far = anatomy.sheet
+    return Spot(
+        x=x,
+        y=y,
+        z=z,
+        normal_x=normal_x,
+        normal_y=normal_y,
+        normal_z=normal_z,
+        is_skin=anatomy.is_skin,
+        scalp=anatomy.scalp,
+        brow_rise=anatomy.brow_rise,
+        beard=anatomy.beard,
+        moustache=anatomy.moustache,
+        lash=anatomy.lash,
+        wrinkle=anatomy.wrinkle,
+        strands=anatomy.strands,
+        sheet=sheet,
+        sheet_aside=sheet_aside,
+        sheet_far=sheet_far,
+        grain=anatomy.waves[1, 1],
+        top=regions.top(anatomy),
+        front=regions.front(anatomy),
+        frontal=regions.frontal(anatomy),
+        forehead=regions.forehead(anatomy),
+        backwards=regions.backwards(anatomy),
+        beside=regions.sides(anatomy),
+        off_chin=regions.off_chin(anatomy),
+        temple=regions.temple(anatomy),
+        peak=regions.peak(anatomy),
+        temples=regions.temples(anatomy),
+        slant=regions.slant(anatomy),
+        off_ears=regions.off_ears(anatomy),
+        tucked=regions.tucked(anatomy),
+        on_ears=regions.on_ears(anatomy),
+        lift=regions.lift(anatomy),
+        brow_bow=regions.brow_bow(anatomy),
+        brow_height=regions.brow_height(anatomy),
+        brow_density=regions.brow_density(anatomy),
+        on_face=regions.on_face(anatomy),
+        thin=regions.thin(anatomy),
+    )
+
+
+@kept
+def _blocks(anatomy: Anatomy) -> Tensor:
+    return in_blocks([*_spot(anatomy), anatomy.locks])

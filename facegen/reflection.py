@@ -1,8 +1,6 @@
 """The formulas of light on skin and hair: applied to tensors, or compiled and applied to numbers.
 
-One text, two uses: a formula calls nothing but arithmetic, powers by whole numbers, and functions
-that have a stand-in below. The compiled form is in this file too, because a compilation kept on
-disk is made anew only when its own file changes.
+One text, two uses: see facegen.raster.jit.formula.
 """
 
 from typing import NamedTuple
@@ -11,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.raster.jit import kernel, leaf, parallel_kernel, prange, stand_in
+from facegen.curves import root, within
+from facegen.raster.jit import formula, kernel, leaf, parallel_kernel, prange
 from facegen.raster.sight import Indices, Sight
 
 Floats = NDArray[np.float32]
@@ -30,33 +29,23 @@ _WET_SPECULAR, _WET_SHININESS = 0.9, 160
 _HAIR_SPECULAR, _HAIR_SHININESS = 0.20, 60
 
 
-def within(value: Tensor, least: float, most: float) -> Tensor:
-    """The value, moved into least .. most."""
-    return value.clamp(least, most)
-
-
-def root(value: Tensor) -> Tensor:
-    """The square root."""
-    return value.sqrt()
-
-
 def from_key(cosine: Tensor) -> Tensor:
     """What a surface gets of the key light that it meets at this cosine, past the terminator."""
-    return within((cosine + _WRAP) / (1 + _WRAP), 0.0, 1.0)
+    return within((cosine + _WRAP) / (1.0 + _WRAP), 0.0, 1.0)
 
 
 def from_around(up: Tensor, front: Tensor, sky: float, ground: float, fill: float) -> Tensor:
     """Light from the sky, the ground and the front, for the y and z of a unit normal."""
-    return sky * (0.5 * (1 + ground) + 0.5 * (1 - ground) * up) + fill * within(front, 0.0, 1.0)
+    return sky * (0.5 * (1.0 + ground) + 0.5 * (1.0 - ground) * up) + fill * within(front, 0.0, 1.0)
 
 
 def skin_shine(cosine: Tensor, key: Tensor, gloss: Tensor, wet: Tensor) -> Tensor:
     """Blinn-Phong reflection, by the cosine of the normal and the half vector."""
-    highlight = within(cosine, 1e-4, 1.0)
-    rough = highlight**_SHININESS
+    # Powers of less would be too small for single precision, and take ten times as long.
+    rough = within(cosine, 0.25, 1.0) ** _SHININESS
     dry = gloss * (_ROUGH * rough + _SMOOTH * rough**_SHARPER) * (key / (0.2 + key))
     # Eyes mirror the light where the lids' soft shadow dims it, too.
-    return dry + wet * (_WET_SPECULAR * highlight**_WET_SHININESS - dry)
+    return dry + wet * (_WET_SPECULAR * within(cosine, 0.65, 1.0) ** _WET_SHININESS - dry)
 
 
 def bled(key: Tensor, share: Tensor) -> Tensor:
@@ -65,7 +54,7 @@ def bled(key: Tensor, share: Tensor) -> Tensor:
     share: of the light's full strength, 0..1. Most is taken where it is half: at the terminator and
     along the edges of shadows, light comes out that has gone a long way through the skin.
     """
-    return _BLEED * key * (1 - share)
+    return _BLEED * key * (1.0 - share)
 
 
 def lit_skin(albedo: Tensor, red: Tensor, light: Tensor, taken: Tensor, shine: Tensor) -> Tensor:
@@ -78,7 +67,7 @@ def lit_skin(albedo: Tensor, red: Tensor, light: Tensor, taken: Tensor, shine: T
 
 def hair_shine(along: Tensor, key: Tensor, around: Tensor) -> Tensor:
     """Kajiya & Kay's reflection, by the cosine of the strand and the half vector."""
-    across = root(within(1 - along * along, 1e-4, 1.0))
+    across = root(within(1.0 - along * along, 0.1, 1.0))
     return _HAIR_SPECULAR * across**_HAIR_SHININESS * (key + 0.3 * around)
 
 
@@ -92,13 +81,9 @@ def display(linear: Tensor) -> Tensor:
     return root(within(linear, 1e-6, 1.0))
 
 
-stand_in(within, lambda value, least, most: lambda value, least, most: min(max(value, least), most))
-stand_in(root, lambda value: lambda value: np.sqrt(value))
-
-_from_key, _from_around = kernel(from_key), kernel(from_around)
-_skin_shine, _hair_shine = kernel(skin_shine), kernel(hair_shine)
-_lit_skin, _lit_hair, _display = kernel(lit_skin), kernel(lit_hair), kernel(display)
-_bled = kernel(bled)
+_from_key, _from_around, _bled = formula(from_key), formula(from_around), formula(bled)
+_skin_shine, _hair_shine = formula(skin_shine), formula(hair_shine)
+_lit_skin, _lit_hair, _display = formula(lit_skin), formula(lit_hair), formula(display)
 
 
 class Planes(NamedTuple):

@@ -1,23 +1,20 @@
-"""Albedo: pigments in optical density, lips, eyes, freckles, moles and clothes, per vertex.
-
-Skin colour follows absorption: reflectance = base * exp(-melanin * m - haemoglobin * h), with m and
-h per colour channel; everything that makes skin darker or redder only changes the two amounts.
-"""
+"""Albedo of skin, lips, eyes, freckles, moles and clothes, per vertex: pigments, see there."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from facegen import pigments
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
+from facegen.batches import array
 from facegen.curves import bell, smooth_step
-from facegen.device import constant
+from facegen.device import constant, is_plain
 from facegen.kept import kept
+from facegen.pigments import Spot, Tone
+from facegen.spots import in_blocks
 
-_BASE = (0.90, 0.71, 0.59)
-_MELANIN = (1.75, 2.35, 2.85)
-_HAEMOGLOBIN = (0.18, 1.00, 0.80)
 _SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
@@ -27,59 +24,87 @@ _TEETH = (0.80, 0.72, 0.60)
 def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
     """Linear reflectance (batch, 3, vertex) of skin, eyes and clothes, 0..1, without hair.
 
-    hem: mm over which skin turns into cloth: no fewer than lie between vertices.
+    hem: mm over which skin turns into cloth: no fewer than lie between vertices. Compiled where no
+    gradients are recorded, on the CPU and in single precision, and nothing was seen of the skin.
     """
-    melanin, haemoglobin = _pigments(anatomy, person)
-    # In place, as below: all people's planes together are more than a near cache holds.
-    transparency = melanin[:, None] * -_rgb(anatomy, _MELANIN)
-    transparency -= haemoglobin[:, None] * _rgb(anatomy, _HAEMOGLOBIN)
-    colour = transparency.exp_() * _rgb(anatomy, _BASE)
-    some, inner = within(anatomy), _inner(anatomy)
-    shown = _mix(colour[..., some], _rgb(inner, _MOUTH), inner.mouth)
-    shown = _mix(shown, _rgb(inner, _TEETH) * person.teeth[:, None, None], inner.teeth)
-    colour.index_copy_(2, some, _mix(shown, _eye(inner, person), 1 - inner.is_skin))
+    numbers, phases, cloth = _numbers(person), _phases(anatomy, person), person.cloth
+    if not person.texture and is_plain(anatomy.points, phases, cloth, *numbers):
+        points = anatomy.points
+        colour = points.new_empty((len(cloth), 3, points.shape[-1]))
+        tones = array(torch.stack(numbers, dim=1))
+        shared = array(_blocks(anatomy)), tones, array(phases), array(cloth)
+        pigments.paint(*shared, hem, colour.numpy())
+        return _inside(colour, anatomy, person)
+    tone, spot = Tone(*(number[:, None] for number in numbers)), _spot(anatomy)
+    textures = [phases[:, scale] @ waves for scale, waves in enumerate(anatomy.waves)]
+    melanin = pigments.melanin(tone, spot, *textures)[:, None]
+    haemoglobin = pigments.haemoglobin(tone, spot, *textures[:2])[:, None]
+    absorbed = melanin * _rgb(anatomy, pigments.MELANIN)
+    absorbed += haemoglobin * _rgb(anatomy, pigments.HAEMOGLOBIN)
+    colour = _inside(bell(absorbed) * _rgb(anatomy, pigments.BASE), anatomy, person)
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
         colour = person.texture.tinted(colour, anatomy.points, outside)
-    depth = anatomy.cloth + person.collar[:, None] - person.neckline[:, None] * _breast(anatomy)
-    # A collar's rim is sewn double: a seam runs below it.
-    seam = 1 - 0.22 * bell(((depth - 9.0) / 1.6) ** 2)
-    cloth = person.cloth[..., None] * seam[:, None]
-    return colour.lerp_(cloth, (depth / hem).add_(0.5).clamp_(0, 1)[:, None])
+    below = pigments.below_collar(tone, spot)[:, None]
+    return pigments.clothed(colour, cloth[..., None], below, hem)
 
 
-def _pigments(anatomy: Anatomy, person: Appearance) -> tuple[Tensor, Tensor]:
-    """Amounts of melanin and haemoglobin, (batch, vertex) each."""
-    old = ((person.age - 40.0) / 45.0).clamp(0, 1)[:, None]
-    blotch, fine, speckle = (
-        _mottle(waves, (1 + scale) * person.mottle) for scale, waves in enumerate(anatomy.waves)
+def _inside(colour: Tensor, anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Painted, in place, over a colour (batch, 3, vertex): eyes, teeth, and what lips hide."""
+    some, inner = within(anatomy), _inner(anatomy)
+    shown = _mix(colour[..., some], _rgb(inner, _MOUTH), inner.mouth)
+    shown = _mix(shown, _rgb(inner, _TEETH) * person.teeth[:, None, None], inner.teeth)
+    return colour.index_copy_(2, some, _mix(shown, _eye(inner, person), 1 - inner.is_skin))
+
+
+def _numbers(person: Appearance) -> Tone:
+    """The tones of people, (batch,) each."""
+    mole_x, mole_y = person.mole.unbind(1)
+    return Tone(
+        melanin=person.melanin,
+        haemoglobin=person.haemoglobin,
+        freckles=person.freckles,
+        mole_x=mole_x,
+        mole_y=mole_y,
+        mole_depth=person.mole_depth,
+        old=((person.age - 40.0) / 45.0).clamp(0, 1),
+        fair=(1.2 - person.melanin).clamp(0.1, 1.0),
+        lips=person.lips,
+        collar=person.collar,
+        neckline=person.neckline,
     )
-    fair = (1.2 - person.melanin[:, None]).clamp(0.1, 1.0)
 
-    melanin = (0.03 * blotch).add_(1).add_(0.02 * fine).mul_(person.melanin[:, None])
-    spots = (speckle - 1.1).add_(0.3 * fine).clamp_(0, 1.0)
-    melanin += spots.mul_(0.17).mul_(_freckled(anatomy)).mul_(person.freckles[:, None])
-    melanin += (speckle + blotch).sub_(1.6).clamp_(0, 0.6).mul_(0.10 * old * fair)
-    melanin += (0.05 + 0.10 * old) * anatomy.hollow
-    melanin += 0.06 * anatomy.lid
-    melanin += 0.8 * anatomy.nostril
-    across, up = (anatomy.points[k] - person.mole[:, k, None] for k in range(2))
-    mole = bell((across**2 + up**2).div_(1.8)) * (anatomy.points[2] > 40)
-    melanin += person.mole_depth[:, None] * mole
 
-    haemoglobin = (0.10 * blotch).add_(0.8 + 0.75 * anatomy.blush).add_(0.05 * fine)
-    haemoglobin *= person.haemoglobin[:, None]
-    haemoglobin += (0.10 + 0.06 * old) * anatomy.hollow
-    haemoglobin += 0.07 * anatomy.lid
-    lips = _lips(anatomy)
-    # Lips are darker than the skin around them, and where that is dark, hardly redder.
-    haemoglobin += lips * (0.24 + person.lips[:, None])
-    melanin += 0.04 * lips
-    melanin += 0.09 * old * fair * anatomy.wrinkle
-    haemoglobin += _creased(anatomy)
-    # Where melanin takes the light, there is little left for blood to tint.
-    haemoglobin *= 1 - 0.45 * person.melanin[:, None].clamp(0, 1)
-    return melanin, haemoglobin
+def _spot(anatomy: Anatomy) -> Spot:
+    """What is known of the points of an anatomy, (vertex,) each."""
+    x, y, z = anatomy.points
+    return Spot(
+        x=x,
+        y=y,
+        z=z,
+        freckled=_freckled(anatomy),
+        hollow=anatomy.hollow,
+        lid=anatomy.lid,
+        nostril=anatomy.nostril,
+        blush=anatomy.blush,
+        lips=_lips(anatomy),
+        creased=_creased(anatomy),
+        wrinkle=anatomy.wrinkle,
+        cloth=anatomy.cloth,
+        breast=_breast(anatomy),
+    )
+
+
+@kept
+def _blocks(anatomy: Anatomy) -> Tensor:
+    return in_blocks([*_spot(anatomy), *anatomy.waves])
+
+
+def _phases(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """What waves are mixed by to blotches of about unit variance, (batch, scale, wave)."""
+    scales = torch.arange(1.0, len(anatomy.waves) + 1, device=person.mottle.device)
+    phase = scales[:, None] * person.mottle[:, None]
+    return torch.cat([phase.cos(), phase.sin()], dim=-1)
 
 
 @kept
@@ -162,12 +187,6 @@ def _lips(anatomy: Anatomy) -> Tensor:
 def _creased(anatomy: Anatomy) -> Tensor:
     # Light that gets into a crease comes out of it red: it has met skin more than once.
     return 0.35 * (0.8 - anatomy.occlusion).clamp(0, 0.4)
-
-
-def _mottle(waves: Tensor, phase: Tensor) -> Tensor:
-    """Blotches (batch, vertex), about standard normal: waves (wave, vertex) mixed by phases."""
-    weights = torch.cat([phase.cos(), phase.sin()], dim=-1)
-    return weights @ waves
 
 
 def _rgb(anatomy: Anatomy | _Inner, values: tuple[float, float, float]) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import llvmlite.binding as llvm
 import numba
 import numba.extending
+import numpy as np
 from numba.core.caching import FunctionCache
 from numba.core.codegen import get_host_cpu_features
 
@@ -127,6 +128,30 @@ def leaf(function: _Function) -> _Function:
 def inlined(function: _Function) -> _Function:
     """A leaf that is compiled into its callers, however long: no vectors in loops with calls."""
     return cast(_Function, _compiled(function, _nrt=False, forceinline=True))
+
+
+def formula(function: _Function) -> _Function:
+    """Compile, into its callers, a formula that tensors are put into as well: in single precision.
+
+    So are the floating-point numbers in its text and in its module, with which numba would go on in
+    double; whole numbers are exponents and indices, and stay. It calls formulas that were compiled
+    before it, or what has a stand-in.
+    """
+    code, names = function.__code__, dict(function.__globals__)
+    for name in code.co_names:
+        value = names.get(name)
+        if isinstance(value, float):
+            names[name] = np.float32(value)
+        elif isinstance(value, types.FunctionType):
+            names[name] = _formulas.get(value, value)
+    numbers = (np.float32(one) if isinstance(one, float) else one for one in code.co_consts)
+    single = types.FunctionType(code.replace(co_consts=tuple(numbers)), names)
+    single.__qualname__ = function.__qualname__
+    _formulas[function] = compiled = _compiled(single, _nrt=False, forceinline=True)
+    return cast(_Function, compiled)
+
+
+_formulas: dict[Callable[..., Any], Any] = {}
 
 
 def stand_in(function: Callable[..., Any], substitute: Callable[..., Any]) -> None:
