@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from facegen.levels import levels
 from facegen.morphable import MorphableModel
 from facegen.preview import FAINT, INK, MARGIN, PAPER, write_text
 from facegen.render import Renderer, RenderSettings
@@ -85,4 +86,4 @@ def _pictures(renderer: Renderer, cell: _Cell) -> NDArray[np.uint8]:
         people = renderer.people(cell.identity, cell.expression)
         view = renderer.view(torch.tensor([_LABELS] * 3))
         pictures = renderer.render(people, view, colour=True)
-    return np.asarray((pictures * 255 + 0.5).to(torch.uint8).numpy())
+    return levels(pictures)

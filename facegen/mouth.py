@@ -50,6 +50,11 @@ class Mouth:
         return (expression @ self._gaps / _OPEN_MM).clamp(0, 1)
 
     def past_lips(self, visible: Tensor) -> Tensor:
-        """What vertices (batch, vertex) get of the key light, teeth more than shadows say."""
-        shaded = _ENAMEL * (1 - visible[:, self._which])
-        return visible.index_copy(1, self._which, 1 - shaded)
+        """What vertices (batch, vertex) get of the key light, teeth more than shadows say.
+
+        In place, where no gradients are recorded.
+        """
+        lit = 1 - _ENAMEL * (1 - visible[:, self._which])
+        if visible.requires_grad:
+            return visible.index_copy(1, self._which, lit)
+        return visible.index_copy_(1, self._which, lit)

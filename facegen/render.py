@@ -16,6 +16,7 @@ from facegen.device import constant, exactly, move
 from facegen.geometry import direction, project
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
+from facegen.levels import levels
 from facegen.morphable import MorphableModel
 from facegen.people import People, distinct
 from facegen.raster import (
@@ -212,8 +213,7 @@ class Renderer:
         views = self.view(torch.from_numpy(labels).to(self.device), names)
         with torch.no_grad():
             for rows, people, view in self.scenes(everyone, which, views):
-                pictures = self.render(people, view, colour=colour)
-                output[rows] = pictures.mul_(255).add_(0.5).to(torch.uint8).cpu().numpy()
+                output[rows] = levels(self.render(people, view, colour=colour))
         return output if colour else output[..., 0]
 
     def scenes(

@@ -87,10 +87,14 @@ def command(
     click.echo(f"face model: {work.header.face_model}, {work.header.licence}")
     if work.missing():
         work.check_room()
-        if not dry_run:
+        room = f"to render: {work.bytes_needed() / 1e6:,.0f} MB"
+        if dry_run:
+            seconds = datetime.timedelta(seconds=round(work.seconds_needed()))
+            click.echo(f"{room}, in about {seconds}")
+        else:
             make_folder(work.out)
-        room, seconds = work.bytes_needed() / 1e6, round(work.seconds_needed())
-        click.echo(f"to render: {room:,.0f} MB, in about {datetime.timedelta(seconds=seconds)}")
+            # How long it takes would take seconds to find out; the bar tells it soon.
+            click.echo(room)
     else:
         click.echo("all shards are there; checking them")
     if not dry_run:

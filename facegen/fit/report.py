@@ -15,6 +15,7 @@ from facegen.film import Row, animation, draw_strip
 from facegen.fit.picture import Picture, background_of
 from facegen.fit.skin import take_skin
 from facegen.fit.solve import Fit, Fitter
+from facegen.levels import levels
 from facegen.people import People
 from facegen.pictures import LUMA, png_bytes
 from facegen.render import Renderer, RenderSettings
@@ -63,7 +64,7 @@ def write_fit(files: Outputs, fitter: Fitter, picture: Picture, path: list[Fit],
         counts = objective.region(fit.vector)
         placed = picture.gray + counts * (model - picture.gray)
         difference = 0.5 + placed - picture.gray
-        return [_bytes(values) for values in (picture.gray, model, placed, difference)]
+        return [levels(values) for values in (picture.gray, model, placed, difference)]
 
     titles = ["picture", "fit", "fit in the picture", "difference"]
     steps = np.linspace(0, len(path) - 1, min(_FRAMES, len(path))).round().astype(int)
@@ -102,18 +103,18 @@ class _Portrait:
     def under(self, azimuth: float, light: float) -> NDArray[np.uint8]:
         """The face turned and lit anew, degrees: gray, or in colour as the photograph is."""
         view = self._renderer.view(torch.tensor([[azimuth, light]]), _NAMES)
-        return _bytes(self._shown(self._people, view, 1.0))
+        return levels(self._shown(self._people, view, 1.0))
 
     def panels(self) -> dict[str, NDArray[np.uint8]]:
         """A photograph beside what is made of it, by title; nothing of any other picture."""
         if self._photograph is None:
             return {}
         side = self._renderer.settings.size
-        photograph = Image.fromarray(_bytes(self._photograph))
+        photograph = Image.fromarray(levels(self._photograph))
         return {
             "picture": np.asarray(photograph.resize((side, side), Image.Resampling.LANCZOS)),
-            "shape and light": _bytes(self._shown(self._painted, self._lit, self._gain)),
-            "with the skin seen": _bytes(self._shown(self._people, self._lit, self._gain)),
+            "shape and light": levels(self._shown(self._painted, self._lit, self._gain)),
+            "with the skin seen": levels(self._shown(self._people, self._lit, self._gain)),
             "under another light": self.under(0.0, 60.0),
             "turned": self.under(*_TURNED),
         }
@@ -137,7 +138,3 @@ def _parameters(fitter: Fitter, fit: Fit) -> dict[str, Any]:
         "identity_names": model.identity_names,
         "expression": dict(zip(model.expression_names, expression, strict=False)),
     }
-
-
-def _bytes(values: Tensor) -> NDArray[np.uint8]:
-    return (values * 255 + 0.5).clamp(0, 255).to(torch.uint8).numpy()
