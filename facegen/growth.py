@@ -92,9 +92,9 @@ class Spot(NamedTuple):
     thin: Tensor
 
 
-def length(style: Style, spot: Spot) -> Tensor:
-    """How far hair of the head stands out, mm: between at the sides and on top."""
-    return style.sides + (style.volume - style.sides) * spot.top
+def length(style: Style, top: Tensor) -> Tensor:
+    """How far hair of the head stands out, mm, where a point is 0 at the sides .. 1 on top."""
+    return style.sides + (style.volume - style.sides) * top
 
 
 def bearded(style: Style, spot: Spot) -> Tensor:
@@ -128,7 +128,7 @@ def depth(style: Style, spot: Spot, locks: Tensor, hanging: Tensor | float) -> T
 
 def pushed(style: Style, spot: Spot, locks: Tensor, depth: Tensor) -> Tensor:
     """How far hair and beard stand out along the skin's normal, mm."""
-    thickness = length(style, spot)
+    thickness = length(style, spot.top)
     thickness += style.quiff * spot.front
     # A parting: a groove from the forehead to behind the crown.
     groove = bell(((spot.x - style.part) / 9.0) ** 2) * spot.front
@@ -221,14 +221,14 @@ def _style(own: Floats) -> Style:
 
 
 @inlined
-def _spot(near: Floats, v: int) -> Spot:
+def _spot(some: Floats, v: int) -> Spot:
     return Spot(
-        near[0, v], near[1, v], near[2, v], near[3, v], near[4, v], near[5, v], near[6, v],
-        near[7, v], near[8, v], near[9, v], near[10, v], near[11, v], near[12, v], near[13, v],
-        near[14, v], near[15, v], near[16, v], near[17, v], near[18, v], near[19, v], near[20, v],
-        near[21, v], near[22, v], near[23, v], near[24, v], near[25, v], near[26, v], near[27, v],
-        near[28, v], near[29, v], near[30, v], near[31, v], near[32, v], near[33, v], near[34, v],
-        near[35, v], near[36, v], near[37, v],
+        some[0, v], some[1, v], some[2, v], some[3, v], some[4, v], some[5, v], some[6, v],
+        some[7, v], some[8, v], some[9, v], some[10, v], some[11, v], some[12, v], some[13, v],
+        some[14, v], some[15, v], some[16, v], some[17, v], some[18, v], some[19, v], some[20, v],
+        some[21, v], some[22, v], some[23, v], some[24, v], some[25, v], some[26, v], some[27, v],
+        some[28, v], some[29, v], some[30, v], some[31, v], some[32, v], some[33, v], some[34, v],
+        some[35, v], some[36, v], some[37, v],
     )  # fmt: skip
 
 
@@ -240,31 +240,31 @@ _LOCKS = len(Spot._fields)
 def displace(blocks: Floats, styles: Floats, gathered: Floats, moved: Floats) -> None:
     """Fill moved (person, 3, point) as facegen.hair.Hair.displacement does.
 
-    blocks: of a Spot, then locks. styles (person, number): a Style each. gathered (person, wave):
-    what locks are mixed by.
+    blocks: of points, a Spot, then locks. styles (person, number): a Style each. gathered (person,
+    wave): what locks are mixed by.
     """
     for block in prange(len(blocks)):
         _displace(blocks[block], block * AT_ONCE, styles, gathered, moved)
 
 
 @kernel
-def _displace(near: Floats, start: int, styles: Floats, gathered: Floats, moved: Floats) -> None:
+def _displace(some: Floats, start: int, styles: Floats, gathered: Floats, moved: Floats) -> None:
     locks, push, aside = np.empty((3, AT_ONCE), dtype=np.float32)
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], near, _LOCKS, locks)
+        mixed(gathered[n], some, _LOCKS, locks)
         for v in range(AT_ONCE):
-            spot = _spot(near, v)
+            spot = _spot(some, v)
             push[v] = _pushed(style, spot, locks[v], _depth(style, spot, locks[v], np.float32(0)))
         for v in range(AT_ONCE):
-            spot = _spot(near, v)
+            spot = _spot(some, v)
             aside[v] = push[v] * spot.normal_x + _pressed(style, spot)
         put(aside, start, moved[n, 0])
         for v in range(AT_ONCE):
-            aside[v] = push[v] * _spot(near, v).normal_y
+            aside[v] = push[v] * _spot(some, v).normal_y
         put(aside, start, moved[n, 1])
         for v in range(AT_ONCE):
-            aside[v] = push[v] * _spot(near, v).normal_z
+            aside[v] = push[v] * _spot(some, v).normal_z
         put(aside, start, moved[n, 2])
 
 
@@ -276,17 +276,17 @@ def cover(blocks: Floats, styles: Floats, gathered: Floats, hidden: Floats) -> N
 
 
 @kernel
-def _cover(near: Floats, start: int, styles: Floats, gathered: Floats, hidden: Floats) -> None:
+def _cover(some: Floats, start: int, styles: Floats, gathered: Floats, hidden: Floats) -> None:
     locks, deep, share = np.empty((3, AT_ONCE), dtype=np.float32)
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], near, _LOCKS, locks)
+        mixed(gathered[n], some, _LOCKS, locks)
         for v in range(AT_ONCE):
-            deep[v] = _depth(style, _spot(near, v), locks[v], np.float32(0))
+            deep[v] = _depth(style, _spot(some, v), locks[v], np.float32(0))
         for v in range(AT_ONCE):
-            share[v] = _scalp(style, _spot(near, v), deep[v])
+            share[v] = _scalp(style, _spot(some, v), deep[v])
         for v in range(AT_ONCE):
-            spot = _spot(near, v)
+            spot = _spot(some, v)
             share[v] = _covered(spot, share[v], _facial(style, spot))
         put(share, start, hidden[n])
 
@@ -306,17 +306,17 @@ def colour(
 
 @kernel
 def _colour(
-    near: Floats, start: int, styles: Floats, gathered: Floats, hair: Floats, brows: Floats,
+    some: Floats, start: int, styles: Floats, gathered: Floats, hair: Floats, brows: Floats,
     colours: Floats,
 ) -> None:  # fmt: skip
     locks, tones, shown = np.empty((3, AT_ONCE), dtype=np.float32)
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], near, _LOCKS, locks)
+        mixed(gathered[n], some, _LOCKS, locks)
         for v in range(AT_ONCE):
-            tones[v] = _tone(style, _spot(near, v), locks[v])
+            tones[v] = _tone(style, _spot(some, v), locks[v])
         for channel in range(3):
             one, other = hair[n, channel], brows[n, channel]
             for v in range(AT_ONCE):
-                shown[v] = _coloured(one, other, _spot(near, v).on_face, tones[v])
+                shown[v] = _coloured(one, other, _spot(some, v).on_face, tones[v])
             put(shown, start, colours[n, channel])

@@ -49,7 +49,7 @@ class Hair:
 
     def cropped(self) -> Tensor:
         """Where on a head (batch, vertex) hair is too short to lie in locks, 0..1."""
-        length = growth.length(self._style, self._spot)
+        length = growth.length(self._style, regions.top(self._anatomy))
         return smooth_step(length, 7.0, 3.0) * (1 - self._style.long)
 
     def coverage(self) -> Tensor:
@@ -195,4 +195,5 @@ def _spot(anatomy: Anatomy) -> Spot:
 
 @kept
 def _blocks(anatomy: Anatomy) -> Tensor:
-    return in_blocks([*_spot(anatomy), anatomy.locks])
+    """The same, and locks, as compiled forms take them."""
+    return in_blocks([*_spot(anatomy), *anatomy.locks])

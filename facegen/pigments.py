@@ -112,10 +112,10 @@ def _tone(own: Floats) -> Tone:
 
 
 @inlined
-def _spot(near: Floats, v: int) -> Spot:
+def _spot(some: Floats, v: int) -> Spot:
     return Spot(
-        near[0, v], near[1, v], near[2, v], near[3, v], near[4, v], near[5, v], near[6, v],
-        near[7, v], near[8, v], near[9, v], near[10, v], near[11, v], near[12, v],
+        some[0, v], some[1, v], some[2, v], some[3, v], some[4, v], some[5, v], some[6, v],
+        some[7, v], some[8, v], some[9, v], some[10, v], some[11, v], some[12, v],
     )  # fmt: skip
 
 
@@ -129,32 +129,33 @@ def paint(
 ) -> None:
     """Fill colours (person, 3, point): linear reflectance of skin and clothes.
 
-    blocks: of a Spot, then waves. tones (person, number): a Tone each. phases (person, scale,
-    wave): what waves are mixed by. cloth (person, 3): linear reflectance. hem: mm over which skin
-    turns into cloth.
+    blocks: of points, a Spot, then waves. tones (person, number): a Tone each. phases (person,
+    scale, wave): what waves are mixed by. cloth (person, 3): linear reflectance. hem: mm over which
+    skin turns into cloth.
     """
     for block in prange(len(blocks)):
-        _paint(blocks[block], block * AT_ONCE, tones, phases, cloth, np.float32(hem), colours)
+        start = block * AT_ONCE
+        _paint(blocks[block], start, tones, phases, cloth, np.float32(hem), colours)
 
 
 @kernel
 def _paint(
-    near: Floats, start: int, tones: Floats, phases: Floats, cloth: Floats, hem: float,
+    some: Floats, start: int, tones: Floats, phases: Floats, cloth: Floats, hem: float,
     colours: Floats,
 ) -> None:  # fmt: skip
     blotch, fine, speckle, dark, red, below, shown = np.empty((7, AT_ONCE), dtype=np.float32)
     waves = phases.shape[2]
     for n in range(len(tones)):
         tone = _tone(tones[n])
-        mixed(phases[n, 0], near, _WAVES, blotch)
-        mixed(phases[n, 1], near, _WAVES + waves, fine)
-        mixed(phases[n, 2], near, _WAVES + 2 * waves, speckle)
+        mixed(phases[n, 0], some, _WAVES, blotch)
+        mixed(phases[n, 1], some, _WAVES + waves, fine)
+        mixed(phases[n, 2], some, _WAVES + 2 * waves, speckle)
         for v in range(AT_ONCE):
-            dark[v] = _melanin(tone, _spot(near, v), blotch[v], fine[v], speckle[v])
+            dark[v] = _melanin(tone, _spot(some, v), blotch[v], fine[v], speckle[v])
         for v in range(AT_ONCE):
-            red[v] = _haemoglobin(tone, _spot(near, v), blotch[v], fine[v])
+            red[v] = _haemoglobin(tone, _spot(some, v), blotch[v], fine[v])
         for v in range(AT_ONCE):
-            below[v] = _below_collar(tone, _spot(near, v))
+            below[v] = _below_collar(tone, _spot(some, v))
         for channel in range(3):
             base, own = np.float32(BASE[channel]), cloth[n, channel]
             by_dark, by_red = np.float32(MELANIN[channel]), np.float32(HAEMOGLOBIN[channel])

@@ -97,7 +97,8 @@ def _spot(anatomy: Anatomy) -> Spot:
 
 @kept
 def _blocks(anatomy: Anatomy) -> Tensor:
-    return in_blocks([*_spot(anatomy), *anatomy.waves])
+    """The same, and waves, as the compiled form takes them."""
+    return in_blocks([*_spot(anatomy), *anatomy.waves.flatten(0, 1)])
 
 
 def _phases(anatomy: Anatomy, person: Appearance) -> Tensor:

@@ -1,13 +1,13 @@
-"""Points as compiled formulas take them: some at a time, with all that is known of them.
+"""Points as compiled formulas take them: in blocks, with all that is known of them.
 
-What is known of points are rows (row, point), in blocks (block, row, AT_ONCE), where the last ends
-in points that stand for none. A loop over a block's points finds all in one array, a constant way
-apart, so that the compiler knows that writing elsewhere does not change it, and makes vectors.
+A loop over a block's points finds all in one small array, a constant way apart, so that the
+compiler knows that writing elsewhere does not change it, and makes vectors.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,24 +19,31 @@ AT_ONCE = 256
 """Points in a block: what is known of them stays in a near cache while people take turns."""
 
 
-def in_blocks(planes: Iterable[Tensor]) -> Tensor:
-    """Planes (point,) and (several, point) as rows in blocks."""
-    rows = [row for plane in planes for row in (plane if plane.ndim > 1 else plane[None])]
-    blocks: Tensor = rows[0].new_empty((-(-len(rows[0]) // AT_ONCE), len(rows), AT_ONCE))
-    whole = len(rows[0]) // AT_ONCE * AT_ONCE
-    for number, row in enumerate(rows):
-        blocks[: whole // AT_ONCE, number] = row[:whole].reshape(-1, AT_ONCE)
-        blocks[whole // AT_ONCE :, number] = 0
-        blocks[whole // AT_ONCE :, number, : len(row) - whole] = row[whole:]
+def in_blocks(planes: Sequence[Tensor]) -> Tensor:
+    """Planes (point,) on the CPU as blocks (block, plane, AT_ONCE); the last ends in zeros."""
+    count = len(planes[0])
+    blocks = torch.empty(-(-count // AT_ONCE), len(planes), AT_ONCE)
+    _deal(torch.stack(list(planes)).numpy(), blocks.numpy())
     return blocks
 
 
 @leaf
-def mixed(weights: Floats, near: Floats, first: int, texture: Floats) -> None:
+def _deal(points: Floats, blocks: Floats) -> None:
+    for block in range(len(blocks)):
+        start, some = block * AT_ONCE, blocks[block]
+        count = min(points.shape[1] - start, AT_ONCE)
+        for k in range(len(points)):
+            some[k, count:] = 0
+            for v in range(count):
+                some[k, v] = points[k, start + v]
+
+
+@leaf
+def mixed(weights: Floats, some: Floats, first: int, texture: Floats) -> None:
     """Fill texture (AT_ONCE,) with a block's rows from the first on, as weighed (weight,)."""
     texture[:] = 0
     for k in range(len(weights)):
-        weight, wave = weights[k], near[first + k]
+        weight, wave = weights[k], some[first + k]
         for v in range(len(texture)):
             texture[v] += weight * wave[v]
 

@@ -71,15 +71,15 @@ def test_a_formula_stays_in_single_precision() -> None:
     assert str(signature.return_type) == "float32"
 
 
-@pytest.mark.parametrize("points", [1, AT_ONCE, 2 * AT_ONCE + 44])
-def test_blocks_hold_all_points_and_end_in_nothing(points: int) -> None:
-    planes = torch.arange(3.0 * points).reshape(3, points) + 1
-    blocks = in_blocks([planes[0], planes[1:]]).numpy()
-    assert blocks.shape == (-(-points // AT_ONCE), 3, AT_ONCE)
-    flat = blocks.transpose(1, 0, 2).reshape(3, -1)
-    np.testing.assert_array_equal(flat[:, :points], planes)
-    assert not flat[:, points:].any()
-    back, texture = np.zeros(points, dtype=np.float32), np.empty(AT_ONCE, dtype=np.float32)
+@pytest.mark.parametrize("count", [1, AT_ONCE, 2 * AT_ONCE + 44])
+def test_blocks_hold_all_points_and_end_in_nothing(count: int) -> None:
+    planes = torch.arange(3.0 * count).reshape(3, count) + 1
+    blocks = in_blocks(list(planes)).numpy()
+    assert blocks.shape == (-(-count // AT_ONCE), 3, AT_ONCE)
+    found = blocks.transpose(1, 0, 2).reshape(3, -1)
+    np.testing.assert_array_equal(found[:, :count], planes)
+    assert not found[:, count:].any()
+    back, texture = np.zeros(count, dtype=np.float32), np.empty(AT_ONCE, dtype=np.float32)
     for number, block in enumerate(blocks):
         mixed(np.array([2.0, 10.0], dtype=np.float32), block, 1, texture)
         put(texture, number * AT_ONCE, back)
