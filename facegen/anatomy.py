@@ -54,6 +54,7 @@ class Anatomy:
     occlusion: 0 in the deepest crevice .. 1 under the open sky.
     waves (scale, wave, vertex): random textures, coarse, fine and finest, that any combination of
         cosines and sines of three phases mixes to a texture of about unit variance.
+    uneven: one of the fine ones.
     """
 
     points: Tensor
@@ -84,6 +85,7 @@ class Anatomy:
     sheet: Tensor
     occlusion: Tensor
     waves: Tensor
+    uneven: Tensor
 
     @property
     def wet(self) -> Tensor:
@@ -110,6 +112,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         centre = sphere_centre(actual[eye])
         gap = np.linalg.norm(actual - centre, axis=1) - np.linalg.norm(actual[eye][0] - centre)
         rim = np.where(~is_eye & (z > 45) & (gap < rim), gap, rim)
+    waves = np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS])
     arrays = {
         **facial_hair.grown(points, around, fields),
         **_about_eyes(points, eyes[0], rim, fields),
@@ -132,7 +135,8 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         "sheet": np.full((3, len(mean)), -99.0),
         # Known of closed mouths: lips that part let light on teeth.
         "occlusion": np.maximum(fields["occlusion"], 0.7 * teeth),
-        "waves": np.stack([_waves(points, wavelength) for wavelength in _WAVELENGTHS]),
+        "waves": waves,
+        "uneven": waves[1, 1],
     }
     return Anatomy(
         **{

@@ -19,10 +19,10 @@ from facegen.appearance import Appearance
 from facegen.curves import smooth_step
 from facegen.device import constant
 from facegen.geometry import unit
-from facegen.hair import Hair, contrast
+from facegen.hair import Hair, contrast, gathered_locks
 from facegen.raster import Fragments, interpolate_seen, mix
 from facegen.shading import Lights, Surface, shade
-from facegen.skin import paint
+from facegen.skin import mottled, paint
 
 _AT_ONCE = 2**18
 """Samples in a band of a picture: more need more memory and are no faster."""
@@ -38,6 +38,10 @@ _BETWEEN = 0.5
 
 _HEM = 1.5
 """Width of a collar's edge, mm."""
+
+
+_AT_VERTICES = ("normals", "strand", "strands", "locks", "waves")
+"""Of an anatomy, what samples are not told: it is used at the vertices, or drawn anew."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,13 @@ class Painter:
         combed (2, vertex): mm across and along the strands of the tresses, which come last.
         spacing: mm between samples.
         """
-        self._spacing = spacing
+        self._spacing, self._anatomy = spacing, anatomy
         count = combed.shape[1]
         planes: list[Tensor] = []
         self._rows: dict[str, tuple[slice, torch.Size]] = {}
         for field in dataclasses.fields(anatomy):
+            if field.name in _AT_VERTICES:
+                continue
             field_plane: Tensor = getattr(anatomy, field.name)
             flat = field_plane.reshape(-1, field_plane.shape[-1])
             start = sum(plane.shape[0] for plane in planes)
@@ -163,7 +169,9 @@ class Painter:
         """Yield, band by band of one picture, where somebody is seen, and what _samples finds."""
         visible = torch.ones_like(surface.covered) if visible is None else visible
         planes = [surface.normals[0], surface.strand[0], surface.hair[0], visible]
-        planes += [surface.occlusion[None], surface.wet[None], self._fields]
+        # Textures that are mixed for this person: each takes several to interpolate before.
+        mixed = [gathered_locks(self._anatomy, person), mottled(self._anatomy, person, 2)[0]]
+        planes += [surface.wet[None], *mixed, self._fields]
         attributes = torch.cat(planes).T[None].contiguous()
         height, width = fragments.face_id.shape[1:]
         rows = max(1, _AT_ONCE // width)
@@ -180,38 +188,42 @@ class Painter:
         self, surface: Surface, person: Appearance, samples: Tensor
     ) -> tuple[Tensor, Surface]:
         """The share of the key light at samples (attribute, sample), and the surface there."""
-        lit, fields, tress = samples[:12], samples[12:-3], samples[-3:]
-        anatomy = Anatomy(
-            **{name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()}
-        )
+        lit, gathered, textures = samples[:11], samples[11:12], samples[12:14]
+        fields, tress = samples[14:-3], samples[-3:]
+        planes = {
+            name: fields[rows].reshape(*shape, -1) for name, (rows, shape) in self._rows.items()
+        }
+        unknown = dict.fromkeys(_AT_VERTICES, samples.new_empty(0))
+        anatomy = Anatomy(**planes, **unknown)
         long = tress[0] > 0.5
-        strands = grain.strands(
-            anatomy, tress, Hair(anatomy, person).cropped()[0], person, self._spacing
-        )
-        waves = grain.speckled(anatomy, person, self._spacing)
-        anatomy = dataclasses.replace(anatomy, strands=strands, waves=waves)
-        hair, clear = Hair(anatomy, person), contrast(person)
+        cropped = Hair(anatomy, person, gathered).cropped()[0]
+        strands = grain.strands(anatomy, tress, cropped, person, self._spacing)
+        anatomy = dataclasses.replace(anatomy, strands=strands)
+        hair, clear = Hair(anatomy, person, gathered), contrast(person)
+        specks = grain.specks(anatomy.points, person, self._spacing)
+        textures = torch.cat([textures, specks[None]])[None]
         locks = lit[6:9] * (1 + _LOCKS * clear * strands)
         covered = torch.where(long, 1.0, hair.coverage())
         normals, strand = unit(lit[0:3], dim=0), unit(lit[3:6], dim=0)
         # Locks lie beside one another like rods, and skin has pores.
         pores = grain.pores(anatomy.points, self._spacing)
         skin = anatomy.is_skin * (anatomy.cloth < 0)
-        mottled = 1 + _MOTTLED * skin * pores[0]
+        pitted = 1 + _MOTTLED * skin * pores[0]
         # Hair of the head keeps light off the skin that looks out between its strands.
         shaded = 1 - _BETWEEN * covered.clamp(0, 1) * smooth_step(anatomy.scalp, -14.0, 0.0)
         relief = _PITTED * skin * pores
         rods = _RELIEF * clear * strands * torch.linalg.cross(normals, strand, dim=0)
         relief = relief + covered.clamp(0, 1) * (rods - relief)
+        colour = paint(anatomy, person, _HEM, textures) * pitted * shaded[:, None]
         painted = Surface(
             normals=unit(normals + relief, dim=0)[None],
             strand=strand[None],
-            skin=torch.where(long, locks, paint(anatomy, person, _HEM) * mottled * shaded[:, None]),
+            skin=torch.where(long, locks, colour),
             hair=torch.where(long, locks, hair.colours()),
             covered=covered,
             gloss=surface.gloss,
-            occlusion=lit[10],
-            wet=lit[11],
+            occlusion=anatomy.occlusion,
+            wet=lit[10],
         )
         return lit[9:10], painted
 

@@ -12,7 +12,7 @@ from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.curves import smooth_step
 from facegen.device import constant
-from facegen.noise import noise
+from facegen.noise import noise, noises
 from facegen.tresses import RESTING
 
 _LOCKS = ((6.5, 0.55), (2.4, 0.6), (1.1, 0.7), (0.5, 0.6), (0.22, 0.5))
@@ -109,30 +109,23 @@ def _distance(points: Tensor, centre: tuple[float, float, float]) -> Tensor:
 
 def pores(points: Tensor, spacing: float) -> Tensor:
     """Three textures (3, sample) of up to unit variance at points (3, sample) of the skin, mm."""
-    textures = [torch.zeros_like(points[0]) for _ in range(3)]
+    textures = torch.zeros_like(points)
     for width, weight in _PORES:
         if (seen := _seen(width, spacing)) > 0:
-            textures = [
-                texture + seen * weight * noise(points / width, 30 + kind)
-                for kind, texture in enumerate(textures)
-            ]
-    return torch.stack(textures)
+            textures = textures + seen * weight * noises(points / width, range(30, 33))
+    return textures
 
 
-def speckled(anatomy: Anatomy, person: Appearance, spacing: float) -> Tensor:
-    """The waves (scale, wave, sample) of an anatomy, the finest drawn for one person's samples.
+def specks(points: Tensor, person: Appearance, spacing: float) -> Tensor:
+    """The finest texture that one person's skin is mottled by, (sample,), at points (3, sample).
 
-    Between vertices they were cut to shreds: freckles looked like scratches.
+    Between vertices it was cut to shreds: freckles looked like scratches.
     """
-    # What facegen.skin mixes them by, so that it gets one texture of specks.
-    phase = len(anatomy.waves) * person.mottle[0]
-    weights = torch.cat([phase.cos(), phase.sin()]) / len(phase)
     # Of two lattices that lie askew to one another, so that neither shows.
-    askew = constant(_ASKEW, anatomy.points)
-    place = anatomy.points / _SPECK_MM + person.mottle[0, 0]
+    askew = constant(_ASKEW, points)
+    place = points / _SPECK_MM + person.mottle[0, 0]
     both = noise(askew @ place, 40) + noise(askew @ askew @ place, 41)
-    specks = _seen(_SPECK_MM, spacing) * both / math.sqrt(2)
-    return torch.cat([anatomy.waves[:-1], (weights[:, None] * specks)[None]])
+    return _seen(_SPECK_MM, spacing) * both / math.sqrt(2)
 
 
 def _seen(width: float, spacing: float) -> float:

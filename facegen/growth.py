@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facegen.curves import at_most, bell, choose, larger, smaller, smooth_step, within
 from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
-from facegen.spots import AT_ONCE, Floats, mixed, put
+from facegen.spots import AT_ONCE, Floats, put, take
 
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
@@ -55,9 +55,6 @@ class Spot(NamedTuple):
     x: Tensor
     y: Tensor
     z: Tensor
-    normal_x: Tensor
-    normal_y: Tensor
-    normal_z: Tensor
     is_skin: Tensor
     scalp: Tensor
     brow_rise: Tensor
@@ -69,7 +66,7 @@ class Spot(NamedTuple):
     sheet: Tensor
     sheet_aside: Tensor
     sheet_far: Tensor
-    grain: Tensor
+    uneven: Tensor
     top: Tensor
     front: Tensor
     frontal: Tensor
@@ -179,7 +176,7 @@ def facial(style: Style, spot: Spot) -> Tensor:
     brow = smaller(brow, spot.brow_density) + 0.18 * spot.strands
     # Stubble lets the skin through and has no edge, a full beard hardly.
     full = style.beard
-    cheeks = bearded(style, spot) / (34.0 - 19.0 * full) + (0.12 * spot.grain - 0.1)
+    cheeks = bearded(style, spot) / (34.0 - 19.0 * full) + (0.12 * spot.uneven - 0.1)
     grown = larger(cheeks, spot.moustache / (8.0 - 3.0 * full) - 0.1)
     rough = 0.25 * (1.2 - full) * full * spot.strands
     hairs = smaller(grown, 0.9 * full - 0.08) + rough
@@ -228,61 +225,58 @@ def _spot(some: Floats, v: int) -> Spot:
         some[14, v], some[15, v], some[16, v], some[17, v], some[18, v], some[19, v], some[20, v],
         some[21, v], some[22, v], some[23, v], some[24, v], some[25, v], some[26, v], some[27, v],
         some[28, v], some[29, v], some[30, v], some[31, v], some[32, v], some[33, v], some[34, v],
-        some[35, v], some[36, v], some[37, v],
     )  # fmt: skip
 
 
-_LOCKS = len(Spot._fields)
-"""The row of a block from which on it has Anatomy.locks."""
-
-
 @parallel_kernel
-def displace(blocks: Floats, styles: Floats, gathered: Floats, moved: Floats) -> None:
+def displace(blocks: Floats, styles: Floats, locks: Floats, normals: Floats, moved: Floats) -> None:
     """Fill moved (person, 3, point) as facegen.hair.Hair.displacement does.
 
-    blocks: of points, a Spot, then locks. styles (person, number): a Style each. gathered (person,
-    wave): what locks are mixed by.
+    blocks: a Spot of each point. styles (person, number): a Style each. locks (person, point).
+    normals (3, point).
     """
     for block in prange(len(blocks)):
-        _displace(blocks[block], block * AT_ONCE, styles, gathered, moved)
+        _displace(blocks[block], block * AT_ONCE, styles, locks, normals, moved)
 
 
 @kernel
-def _displace(some: Floats, start: int, styles: Floats, gathered: Floats, moved: Floats) -> None:
-    locks, push, aside = np.empty((3, AT_ONCE), dtype=np.float32)
+def _displace(
+    some: Floats, start: int, styles: Floats, locks: Floats, normals: Floats, moved: Floats
+) -> None:
+    lock, push, aside = np.empty((3, AT_ONCE), dtype=np.float32)
+    normal = np.empty((3, AT_ONCE), dtype=np.float32)
+    for k in range(3):
+        take(normals[k], start, normal[k])
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], some, _LOCKS, locks)
+        take(locks[n], start, lock)
         for v in range(AT_ONCE):
             spot = _spot(some, v)
-            push[v] = _pushed(style, spot, locks[v], _depth(style, spot, locks[v], np.float32(0)))
-        for v in range(AT_ONCE):
-            spot = _spot(some, v)
-            aside[v] = push[v] * spot.normal_x + _pressed(style, spot)
-        put(aside, start, moved[n, 0])
-        for v in range(AT_ONCE):
-            aside[v] = push[v] * _spot(some, v).normal_y
-        put(aside, start, moved[n, 1])
-        for v in range(AT_ONCE):
-            aside[v] = push[v] * _spot(some, v).normal_z
-        put(aside, start, moved[n, 2])
+            push[v] = _pushed(style, spot, lock[v], _depth(style, spot, lock[v], np.float32(0)))
+        for k in range(3):
+            for v in range(AT_ONCE):
+                aside[v] = push[v] * normal[k, v]
+            if k == 0:
+                for v in range(AT_ONCE):
+                    aside[v] += _pressed(style, _spot(some, v))
+            put(aside, start, moved[n, k])
 
 
 @parallel_kernel
-def cover(blocks: Floats, styles: Floats, gathered: Floats, hidden: Floats) -> None:
+def cover(blocks: Floats, styles: Floats, locks: Floats, hidden: Floats) -> None:
     """Fill hidden (person, point) as facegen.hair.Hair.coverage does; the others: see displace."""
     for block in prange(len(blocks)):
-        _cover(blocks[block], block * AT_ONCE, styles, gathered, hidden)
+        _cover(blocks[block], block * AT_ONCE, styles, locks, hidden)
 
 
 @kernel
-def _cover(some: Floats, start: int, styles: Floats, gathered: Floats, hidden: Floats) -> None:
-    locks, deep, share = np.empty((3, AT_ONCE), dtype=np.float32)
+def _cover(some: Floats, start: int, styles: Floats, locks: Floats, hidden: Floats) -> None:
+    lock, deep, share = np.empty((3, AT_ONCE), dtype=np.float32)
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], some, _LOCKS, locks)
+        take(locks[n], start, lock)
         for v in range(AT_ONCE):
-            deep[v] = _depth(style, _spot(some, v), locks[v], np.float32(0))
+            deep[v] = _depth(style, _spot(some, v), lock[v], np.float32(0))
         for v in range(AT_ONCE):
             share[v] = _scalp(style, _spot(some, v), deep[v])
         for v in range(AT_ONCE):
@@ -293,28 +287,27 @@ def _cover(some: Floats, start: int, styles: Floats, gathered: Floats, hidden: F
 
 @parallel_kernel
 def colour(
-    blocks: Floats, styles: Floats, gathered: Floats, hair: Floats, brows: Floats, colours: Floats
+    blocks: Floats, styles: Floats, locks: Floats, hair: Floats, brows: Floats, colours: Floats
 ) -> None:
     """Fill colours (person, 3, point) as facegen.hair.Hair.colours does.
 
     hair, brows (person, 3): their linear reflectance. The others: see displace.
     """
     for block in prange(len(blocks)):
-        start = block * AT_ONCE
-        _colour(blocks[block], start, styles, gathered, hair, brows, colours)
+        _colour(blocks[block], block * AT_ONCE, styles, locks, hair, brows, colours)
 
 
 @kernel
 def _colour(
-    some: Floats, start: int, styles: Floats, gathered: Floats, hair: Floats, brows: Floats,
+    some: Floats, start: int, styles: Floats, locks: Floats, hair: Floats, brows: Floats,
     colours: Floats,
 ) -> None:  # fmt: skip
-    locks, tones, shown = np.empty((3, AT_ONCE), dtype=np.float32)
+    lock, tones, shown = np.empty((3, AT_ONCE), dtype=np.float32)
     for n in range(len(styles)):
         style = _style(styles[n])
-        mixed(gathered[n], some, _LOCKS, locks)
+        take(locks[n], start, lock)
         for v in range(AT_ONCE):
-            tones[v] = _tone(style, _spot(some, v), locks[v])
+            tones[v] = _tone(style, _spot(some, v), lock[v])
         for channel in range(3):
             one, other = hair[n, channel], brows[n, channel]
             for v in range(AT_ONCE):

@@ -13,7 +13,7 @@ from facegen.curves import smooth_step
 from facegen.device import is_plain
 from facegen.growth import Spot, Style
 from facegen.kept import kept
-from facegen.spots import Floats, in_blocks
+from facegen.spots import Floats, in_blocks, mixed
 
 
 class Hair:
@@ -23,23 +23,21 @@ class Hair:
     seen of their skin.
     """
 
-    def __init__(self, anatomy: Anatomy, person: Appearance):
+    def __init__(self, anatomy: Anatomy, person: Appearance, gathered: Tensor | None = None):
+        """gathered: see gathered_locks; None where the anatomy's textures say it."""
         self._anatomy = anatomy
         self._person = person
-        numbers = _numbers(person)
-        self._is_compiled = not person.texture and is_plain(anatomy.points, *numbers)
-        self._numbers = numbers
-        self._style = Style(*(number[:, None] for number in numbers))
-        weights = torch.cat([person.mottle.cos(), person.mottle.sin()], dim=-1)
-        curl = person.curl[:, None]
-        # Textures of straight hair and of curls in one product.
-        self._gathered = torch.cat([(1 - curl) * weights, curl * weights], dim=-1)
+        self._locks = gathered_locks(anatomy, person) if gathered is None else gathered
+        self._numbers = _numbers(person)
+        planes = (anatomy.points, self._locks, *self._numbers)
+        self._is_compiled = not person.texture and is_plain(*planes)
+        self._style = Style(*(number[:, None] for number in self._numbers))
 
     def displacement(self) -> Tensor:
         """Displacements (batch, 3, vertex), mm, head frame: the volume of hair and beard."""
         if self._is_compiled:
             moved = self._empty(3)
-            growth.displace(*self._shared(), moved.numpy())
+            growth.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
             return moved
         style, spot = self._style, self._spot
         push = growth.pushed(style, spot, self._locks, self._depth)
@@ -81,20 +79,15 @@ class Hair:
     def _shared(self) -> tuple[Floats, Floats, Floats]:
         """What all compiled forms take first."""
         styles = torch.stack(self._numbers, dim=1)
-        return array(_blocks(self._anatomy)), array(styles), array(self._gathered)
+        return array(_blocks(self._anatomy)), array(styles), array(self._locks)
 
     def _empty(self, *channels: int) -> Tensor:
-        points = self._anatomy.points
-        return points.new_empty((len(self._gathered), *channels, points.shape[-1]))
+        people, points = self._locks.shape
+        return self._locks.new_empty((people, *channels, points))
 
     @cached_property
     def _spot(self) -> Spot:
         return _spot(self._anatomy)
-
-    @cached_property
-    def _locks(self) -> Tensor:
-        """How hair gathers to locks (batch, vertex), about standard normal: a person's own."""
-        return self._gathered @ self._anatomy.locks
 
     @cached_property
     def _depth(self) -> Tensor:
@@ -107,6 +100,14 @@ class Hair:
             seen = seen * (1 + 0.08 * self._locks) + self._style.hairline
             hanging = seen.clamp(0.0, 48.0)
         return growth.depth(self._style, self._spot, self._locks, hanging)
+
+
+def gathered_locks(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """How hair gathers to locks (batch, vertex), about standard normal: a person's own."""
+    weights = torch.cat([person.mottle.cos(), person.mottle.sin()], dim=-1)
+    curl = person.curl[:, None]
+    # Textures of straight hair and of curls at once.
+    return mixed(torch.cat([(1 - curl) * weights, curl * weights], dim=-1), anatomy.locks)
 
 
 def contrast(person: Appearance) -> Tensor:
@@ -149,15 +150,11 @@ def _numbers(person: Appearance) -> Style:
 def _spot(anatomy: Anatomy) -> Spot:
     """What is known of the points of an anatomy, (vertex,) each."""
     x, y, z = anatomy.points
-    normal_x, normal_y, normal_z = anatomy.normals
     sheet, sheet_aside, sheet_far = anatomy.sheet
     return Spot(
         x=x,
         y=y,
         z=z,
-        normal_x=normal_x,
-        normal_y=normal_y,
-        normal_z=normal_z,
         is_skin=anatomy.is_skin,
         scalp=anatomy.scalp,
         brow_rise=anatomy.brow_rise,
@@ -169,7 +166,7 @@ def _spot(anatomy: Anatomy) -> Spot:
         sheet=sheet,
         sheet_aside=sheet_aside,
         sheet_far=sheet_far,
-        grain=anatomy.waves[1, 1],
+        uneven=anatomy.uneven,
         top=regions.top(anatomy),
         front=regions.front(anatomy),
         frontal=regions.frontal(anatomy),
@@ -195,5 +192,4 @@ def _spot(anatomy: Anatomy) -> Spot:
 
 @kept
 def _blocks(anatomy: Anatomy) -> Tensor:
-    """The same, and locks, as compiled forms take them."""
-    return in_blocks([*_spot(anatomy), *anatomy.locks])
+    return in_blocks(_spot(anatomy))

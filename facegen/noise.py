@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.batches import array
 from facegen.raster.jit import kernel
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
@@ -34,24 +35,31 @@ def noise(coordinates: Tensor, kind: int) -> Tensor:
     Its features are about a unit wide. Each kind, 0, 1, .., is a texture of its own. Compiled on
     the CPU where no gradients are recorded, to the same bits.
     """
+    return noises(coordinates, range(kind, kind + 1))[0]
+
+
+def noises(coordinates: Tensor, kinds: range) -> Tensor:
+    """Textures (kind, sample) of several kinds that follow one another, all at one place."""
     scale = (3.0 / _VARIANCE ** len(coordinates)) ** 0.5
     records = torch.is_grad_enabled() and coordinates.requires_grad
-    texture: Tensor
     if coordinates.device.type == "cpu" and not records:
-        texture = torch.empty_like(coordinates[0])
-        _interpolate(coordinates.contiguous().numpy(), _LATTICE, kind, scale, texture.numpy())
-        return texture
+        textures = coordinates.new_empty((len(kinds), coordinates.shape[1]))
+        _interpolate(array(coordinates), _LATTICE, kinds.start, scale, textures.numpy())
+        return textures
     lattice = torch.from_numpy(_LATTICE).to(coordinates)
     cell = coordinates.detach().floor()
     part = coordinates - cell
     ahead = part * part * (3 - 2 * part)
     steps = torch.tensor(_STEPS[: len(cell)], device=cell.device)[:, None]
-    place = (cell.long() * steps).sum(dim=0) + _KIND * kind
-    corners = [lattice[(place + _offset(corner)) % _SIZE] for corner in range(2 ** len(cell))]
-    for share in ahead:
-        corners = [low + share * (high - low) for low, high in _pairs(corners)]
-    texture = corners[0] * scale
-    return texture
+    first = (cell.long() * steps).sum(dim=0)
+    found = []
+    for kind in kinds:
+        place = first + _KIND * kind
+        corners = [lattice[(place + _offset(corner)) % _SIZE] for corner in range(2 ** len(cell))]
+        for share in ahead:
+            corners = [low + share * (high - low) for low, high in _pairs(corners)]
+        found.append(corners[0] * scale)
+    return torch.stack(found)
 
 
 def _offset(corner: int) -> int:
@@ -66,35 +74,36 @@ def _pairs(corners: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
 
 @kernel
 def _interpolate(
-    coordinates: Floats, lattice: NDArray[np.float32], kind: int, scale: float, texture: Floats
+    coordinates: Floats, lattice: NDArray[np.float32], kind: int, scale: float, textures: Floats
 ) -> None:
-    """Fill texture as noise says: every loop over samples makes vector instructions."""
+    """Fill textures as noises says: every loop over samples makes vector instructions."""
     number, (axes, count) = coordinates.dtype.type, coordinates.shape
-    place = np.empty(_AT_ONCE, dtype=np.int64)
+    first = np.empty(_AT_ONCE, dtype=np.int64)
     ahead = np.empty((axes, _AT_ONCE), dtype=coordinates.dtype)
     corners = np.empty((2**axes, _AT_ONCE), dtype=coordinates.dtype)
     for start in range(0, count, _AT_ONCE):
         many = min(_AT_ONCE, count - start)
-        place[:] = _KIND * kind
+        first[:] = _KIND * kind
         for axis in range(axes):
             for n in range(many):
                 at = coordinates[axis, start + n]
                 cell = np.floor(at)
                 part = at - cell
                 ahead[axis, n] = part * part * (number(3) - number(2) * part)
-                place[n] += np.int64(cell) * _STEPS[axis]
-        for corner in range(2**axes):
-            offset = 0
-            for axis in range(axes):
-                offset += _STEPS[axis] * (corner >> axis & 1)
-            for n in range(many):
-                corners[corner, n] = lattice[(place[n] + offset) & (_SIZE - 1)]
-        pairs = 2**axes
-        for axis in range(axes):
-            pairs //= 2
-            for pair in range(pairs):
+                first[n] += np.int64(cell) * _STEPS[axis]
+        for k in range(len(textures)):
+            for corner in range(2**axes):
+                offset = _KIND * k
+                for axis in range(axes):
+                    offset += _STEPS[axis] * (corner >> axis & 1)
                 for n in range(many):
-                    low, high = corners[2 * pair, n], corners[2 * pair + 1, n]
-                    corners[pair, n] = low + ahead[axis, n] * (high - low)
-        for n in range(many):
-            texture[start + n] = corners[0, n] * number(scale)
+                    corners[corner, n] = lattice[(first[n] + offset) & (_SIZE - 1)]
+            pairs = 2**axes
+            for axis in range(axes):
+                pairs //= 2
+                for pair in range(pairs):
+                    for n in range(many):
+                        low, high = corners[2 * pair, n], corners[2 * pair + 1, n]
+                        corners[pair, n] = low + ahead[axis, n] * (high - low)
+            for n in range(many):
+                textures[k, start + n] = corners[0, n] * number(scale)

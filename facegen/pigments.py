@@ -12,7 +12,7 @@ from torch import Tensor
 
 from facegen.curves import bell, choose, within
 from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
-from facegen.spots import AT_ONCE, Floats, mixed, put
+from facegen.spots import AT_ONCE, Floats, put, take
 
 BASE = (0.90, 0.71, 0.59)
 MELANIN = (1.75, 2.35, 2.85)
@@ -119,37 +119,31 @@ def _spot(some: Floats, v: int) -> Spot:
     )  # fmt: skip
 
 
-_WAVES = len(Spot._fields)
-"""The row of a block from which on it has Anatomy.waves."""
-
-
 @parallel_kernel
 def paint(
-    blocks: Floats, tones: Floats, phases: Floats, cloth: Floats, hem: float, colours: Floats
+    blocks: Floats, tones: Floats, textures: Floats, cloth: Floats, hem: float, colours: Floats
 ) -> None:
     """Fill colours (person, 3, point): linear reflectance of skin and clothes.
 
-    blocks: of points, a Spot, then waves. tones (person, number): a Tone each. phases (person,
-    scale, wave): what waves are mixed by. cloth (person, 3): linear reflectance. hem: mm over which
-    skin turns into cloth.
+    blocks: a Spot of each point. tones (person, number): a Tone each. textures (person, 3, point).
+    cloth (person, 3): linear reflectance. hem: mm over which skin turns into cloth.
     """
     for block in prange(len(blocks)):
         start = block * AT_ONCE
-        _paint(blocks[block], start, tones, phases, cloth, np.float32(hem), colours)
+        _paint(blocks[block], start, tones, textures, cloth, np.float32(hem), colours)
 
 
 @kernel
 def _paint(
-    some: Floats, start: int, tones: Floats, phases: Floats, cloth: Floats, hem: float,
+    some: Floats, start: int, tones: Floats, textures: Floats, cloth: Floats, hem: float,
     colours: Floats,
 ) -> None:  # fmt: skip
     blotch, fine, speckle, dark, red, below, shown = np.empty((7, AT_ONCE), dtype=np.float32)
-    waves = phases.shape[2]
     for n in range(len(tones)):
         tone = _tone(tones[n])
-        mixed(phases[n, 0], some, _WAVES, blotch)
-        mixed(phases[n, 1], some, _WAVES + waves, fine)
-        mixed(phases[n, 2], some, _WAVES + 2 * waves, speckle)
+        take(textures[n, 0], start, blotch)
+        take(textures[n, 1], start, fine)
+        take(textures[n, 2], start, speckle)
         for v in range(AT_ONCE):
             dark[v] = _melanin(tone, _spot(some, v), blotch[v], fine[v], speckle[v])
         for v in range(AT_ONCE):

@@ -13,7 +13,7 @@ from facegen.curves import bell, smooth_step
 from facegen.device import constant, is_plain
 from facegen.kept import kept
 from facegen.pigments import Spot, Tone
-from facegen.spots import in_blocks
+from facegen.spots import in_blocks, mixed
 
 _SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)
@@ -21,24 +21,27 @@ _MOUTH = (0.10, 0.035, 0.03)
 _TEETH = (0.80, 0.72, 0.60)
 
 
-def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
+def paint(
+    anatomy: Anatomy, person: Appearance, hem: float = 9.0, textures: Tensor | None = None
+) -> Tensor:
     """Linear reflectance (batch, 3, vertex) of skin, eyes and clothes, 0..1, without hair.
 
-    hem: mm over which skin turns into cloth: no fewer than lie between vertices. Compiled where no
-    gradients are recorded, on the CPU and in single precision, and nothing was seen of the skin.
+    hem: mm over which skin turns into cloth: no fewer than lie between vertices. textures: see
+    mottled; None where the anatomy's say it. Compiled where no gradients are recorded, on the CPU
+    and in single precision, and nothing was seen of the skin.
     """
-    numbers, phases, cloth = _numbers(person), _phases(anatomy, person), person.cloth
-    if not person.texture and is_plain(anatomy.points, phases, cloth, *numbers):
-        points = anatomy.points
-        colour = points.new_empty((len(cloth), 3, points.shape[-1]))
+    textures = mottled(anatomy, person) if textures is None else textures
+    numbers, cloth = _numbers(person), person.cloth
+    if not person.texture and is_plain(anatomy.points, textures, cloth, *numbers):
+        colour = textures.new_empty((len(cloth), 3, textures.shape[-1]))
         tones = array(torch.stack(numbers, dim=1))
-        shared = array(_blocks(anatomy)), tones, array(phases), array(cloth)
+        shared = array(_blocks(anatomy)), tones, array(textures), array(cloth)
         pigments.paint(*shared, hem, colour.numpy())
         return _inside(colour, anatomy, person)
     tone, spot = Tone(*(number[:, None] for number in numbers)), _spot(anatomy)
-    textures = [phases[:, scale] @ waves for scale, waves in enumerate(anatomy.waves)]
-    melanin = pigments.melanin(tone, spot, *textures)[:, None]
-    haemoglobin = pigments.haemoglobin(tone, spot, *textures[:2])[:, None]
+    blotch, fine, speckle = textures.unbind(1)
+    melanin = pigments.melanin(tone, spot, blotch, fine, speckle)[:, None]
+    haemoglobin = pigments.haemoglobin(tone, spot, blotch, fine)[:, None]
     absorbed = melanin * _rgb(anatomy, pigments.MELANIN)
     absorbed += haemoglobin * _rgb(anatomy, pigments.HAEMOGLOBIN)
     colour = _inside(bell(absorbed) * _rgb(anatomy, pigments.BASE), anatomy, person)
@@ -47,6 +50,14 @@ def paint(anatomy: Anatomy, person: Appearance, hem: float = 9.0) -> Tensor:
         colour = person.texture.tinted(colour, anatomy.points, outside)
     below = pigments.below_collar(tone, spot)[:, None]
     return pigments.clothed(colour, cloth[..., None], below, hem)
+
+
+def mottled(anatomy: Anatomy, person: Appearance, scales: int = 3) -> Tensor:
+    """Textures of skin (batch, scale, vertex), about standard normal, coarse ones first."""
+    phases = ((1 + scale) * person.mottle for scale in range(scales))
+    weights = (torch.cat([phase.cos(), phase.sin()], dim=-1) for phase in phases)
+    pairs = zip(weights, anatomy.waves[:scales], strict=True)
+    return torch.stack([mixed(weight, waves) for weight, waves in pairs], dim=1)
 
 
 def _inside(colour: Tensor, anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -97,15 +108,7 @@ def _spot(anatomy: Anatomy) -> Spot:
 
 @kept
 def _blocks(anatomy: Anatomy) -> Tensor:
-    """The same, and waves, as the compiled form takes them."""
-    return in_blocks([*_spot(anatomy), *anatomy.waves.flatten(0, 1)])
-
-
-def _phases(anatomy: Anatomy, person: Appearance) -> Tensor:
-    """What waves are mixed by to blotches of about unit variance, (batch, scale, wave)."""
-    scales = torch.arange(1.0, len(anatomy.waves) + 1, device=person.mottle.device)
-    phase = scales[:, None] * person.mottle[:, None]
-    return torch.cat([phase.cos(), phase.sin()], dim=-1)
+    return in_blocks(_spot(anatomy))
 
 
 @kept

@@ -9,7 +9,7 @@ from facegen.latents import draw_identity
 from facegen.morphable import MorphableModel
 from facegen.raster.jit import formula, kernel
 from facegen.render import Renderer, RenderSettings
-from facegen.spots import AT_ONCE, in_blocks, mixed, put
+from facegen.spots import AT_ONCE, in_blocks, mixed, put, take
 
 _THIRD = 1 / 3
 
@@ -79,11 +79,21 @@ def test_blocks_hold_all_points_and_end_in_nothing(count: int) -> None:
     found = blocks.transpose(1, 0, 2).reshape(3, -1)
     np.testing.assert_array_equal(found[:, :count], planes)
     assert not found[:, count:].any()
-    back, texture = np.zeros(count, dtype=np.float32), np.empty(AT_ONCE, dtype=np.float32)
+    back, some = np.zeros(count, dtype=np.float32), np.empty(AT_ONCE, dtype=np.float32)
     for number, block in enumerate(blocks):
-        mixed(np.array([2.0, 10.0], dtype=np.float32), block, 1, texture)
-        put(texture, number * AT_ONCE, back)
-    np.testing.assert_allclose(back, 2 * planes[1] + 10 * planes[2], rtol=1e-6)
+        take(planes[1].numpy(), number * AT_ONCE, some)
+        np.testing.assert_array_equal(some, block[1])
+        put(block[2], number * AT_ONCE, back)
+    np.testing.assert_array_equal(back, planes[2])
+
+
+def test_textures_are_mixed_as_a_product_is() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(3, 6, generator=generator)
+    waves = torch.randn(6, 1000, generator=generator)
+    several = mixed(weights, waves)
+    torch.testing.assert_close(several, weights @ waves)
+    assert torch.equal(mixed(weights[1:2], waves)[0], several[1])
 
 
 @pytest.fixture(scope="module")
