@@ -41,6 +41,8 @@ def move(keeper: object, device: torch.device) -> None:
         if isinstance(value, Tensor):
             # Frozen dataclasses, too.
             object.__setattr__(keeper, name, value.to(device))
+        elif isinstance(value, tuple) and hasattr(value, "_make"):
+            object.__setattr__(keeper, name, value._make(one.to(device) for one in value))
         for one in value if isinstance(value, tuple) else (value,):
             if _is_ours(one):
                 move(one, device)

@@ -5,15 +5,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from facegen import growth, regions
+from facegen import growth
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.batches import array
 from facegen.curves import smooth_step
 from facegen.device import is_plain
-from facegen.growth import Spot, Style
-from facegen.kept import kept
-from facegen.spots import Floats, in_blocks, mixed
+from facegen.growth import Style
+from facegen.places import blocks, places
+from facegen.regions import regions, top
+from facegen.spots import Floats, mixed
 
 
 class Hair:
@@ -39,15 +40,15 @@ class Hair:
             moved = self._empty(3)
             growth.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
             return moved
-        style, spot = self._style, self._spot
-        push = growth.pushed(style, spot, self._locks, self._depth)
+        style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
+        push = growth.pushed(style, place, region, self._locks, self._depth)
         moved = push[:, None] * self._anatomy.normals
-        moved[:, 0] += growth.pressed(style, spot)
+        moved[:, 0] += growth.pressed(style, region)
         return moved
 
     def cropped(self) -> Tensor:
         """Where on a head (batch, vertex) hair is too short to lie in locks, 0..1."""
-        length = growth.length(self._style, regions.top(self._anatomy))
+        length = growth.length(self._style, top(places(self._anatomy)))
         return smooth_step(length, 7.0, 3.0) * (1 - self._style.long)
 
     def coverage(self) -> Tensor:
@@ -60,11 +61,11 @@ class Hair:
             cover = self._empty()
             growth.cover(*self._shared(), cover.numpy())
             return cover
-        style, spot = self._style, self._spot
-        facial = growth.facial(style, spot)
+        style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
+        facial = growth.facial(style, place, region)
         if self._person.texture:
             facial = self._person.texture.shaved(facial, self._anatomy.points)
-        return growth.covered(spot, growth.scalp(style, spot, self._depth), facial)
+        return growth.covered(place, growth.scalp(style, place, region, self._depth), facial)
 
     def colours(self) -> Tensor:
         """Linear reflectance (batch, 3, vertex) of whatever hair grows at each vertex."""
@@ -73,21 +74,18 @@ class Hair:
             colours = self._empty(3)
             growth.colour(*self._shared(), array(hair), array(brow), colours.numpy())
             return colours
-        tone = growth.tone(self._style, self._spot, self._locks)[:, None]
-        return growth.coloured(hair[..., None], brow[..., None], self._spot.on_face, tone)
+        place, region = places(self._anatomy), regions(self._anatomy)
+        tone = growth.tone(self._style, place, region, self._locks)[:, None]
+        return growth.coloured(hair[..., None], brow[..., None], region.on_face, tone)
 
     def _shared(self) -> tuple[Floats, Floats, Floats]:
         """What all compiled forms take first."""
         styles = torch.stack(self._numbers, dim=1)
-        return array(_blocks(self._anatomy)), array(styles), array(self._locks)
+        return array(blocks(self._anatomy)), array(styles), array(self._locks)
 
     def _empty(self, *channels: int) -> Tensor:
         people, points = self._locks.shape
         return self._locks.new_empty((people, *channels, points))
-
-    @cached_property
-    def _spot(self) -> Spot:
-        return _spot(self._anatomy)
 
     @cached_property
     def _depth(self) -> Tensor:
@@ -99,7 +97,8 @@ class Hair:
             seen = person.texture.hanging(anatomy.points) * smooth_step(anatomy.around, 75.0, 50.0)
             seen = seen * (1 + 0.08 * self._locks) + self._style.hairline
             hanging = seen.clamp(0.0, 48.0)
-        return growth.depth(self._style, self._spot, self._locks, hanging)
+        place, region = places(self._anatomy), regions(self._anatomy)
+        return growth.depth(self._style, place, region, self._locks, hanging)
 
 
 def gathered_locks(anatomy: Anatomy, person: Appearance) -> Tensor:
@@ -145,51 +144,3 @@ def _numbers(person: Appearance) -> Style:
         old=((person.age - 38.0) / 40.0).clamp(0, 1),
         contrast=contrast(person),
     )
-
-
-def _spot(anatomy: Anatomy) -> Spot:
-    """What is known of the points of an anatomy, (vertex,) each."""
-    x, y, z = anatomy.points
-    sheet, sheet_aside, sheet_far = anatomy.sheet
-    return Spot(
-        x=x,
-        y=y,
-        z=z,
-        is_skin=anatomy.is_skin,
-        scalp=anatomy.scalp,
-        brow_rise=anatomy.brow_rise,
-        beard=anatomy.beard,
-        moustache=anatomy.moustache,
-        lash=anatomy.lash,
-        wrinkle=anatomy.wrinkle,
-        strands=anatomy.strands,
-        sheet=sheet,
-        sheet_aside=sheet_aside,
-        sheet_far=sheet_far,
-        uneven=anatomy.uneven,
-        top=regions.top(anatomy),
-        front=regions.front(anatomy),
-        frontal=regions.frontal(anatomy),
-        forehead=regions.forehead(anatomy),
-        backwards=regions.backwards(anatomy),
-        beside=regions.sides(anatomy),
-        off_chin=regions.off_chin(anatomy),
-        temple=regions.temple(anatomy),
-        peak=regions.peak(anatomy),
-        temples=regions.temples(anatomy),
-        slant=regions.slant(anatomy),
-        off_ears=regions.off_ears(anatomy),
-        tucked=regions.tucked(anatomy),
-        on_ears=regions.on_ears(anatomy),
-        lift=regions.lift(anatomy),
-        brow_bow=regions.brow_bow(anatomy),
-        brow_height=regions.brow_height(anatomy),
-        brow_density=regions.brow_density(anatomy),
-        on_face=regions.on_face(anatomy),
-        thin=regions.thin(anatomy),
-    )
-
-
-@kept
-def _blocks(anatomy: Anatomy) -> Tensor:
-    return in_blocks(_spot(anatomy))

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from facegen.curves import bell, choose, within
+from facegen.curves import bell, choose, smooth_step, within
+from facegen.places import Place, place_at
 from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
-from facegen.spots import AT_ONCE, Floats, put, take
+from facegen.spots import AT_ONCE as N
+from facegen.spots import Floats, put, take
 
 BASE = (0.90, 0.71, 0.59)
 MELANIN = (1.75, 2.35, 2.85)
@@ -38,47 +40,56 @@ class Tone(NamedTuple):
     neckline: Tensor
 
 
-class Spot(NamedTuple):
-    """What an anatomy says of a point, and what follows from that; see facegen.skin."""
+class Complexion(NamedTuple):
+    """What a person's own values are weighed by, at a point: 0..1.
 
-    x: Tensor
-    y: Tensor
-    z: Tensor
+    freckled: where freckles are. lips: with an edge. creased: what a crease adds to haemoglobin.
+    breast: how far down a neckline may dip.
+    """
+
     freckled: Tensor
-    hollow: Tensor
-    lid: Tensor
-    nostril: Tensor
-    blush: Tensor
     lips: Tensor
     creased: Tensor
-    wrinkle: Tensor
-    cloth: Tensor
     breast: Tensor
 
 
-def melanin(tone: Tone, spot: Spot, blotch: Tensor, fine: Tensor, speckle: Tensor) -> Tensor:
+def complexion(place: Place) -> Complexion:
+    """What follows from an anatomy alone."""
+    freckled = bell(((place.y + 25.0) / 30.0) ** 2)
+    return Complexion(
+        freckled=choose(place.z > 25.0, freckled, 0.0),
+        lips=within((place.lips - 0.15) / 0.75, 0.0, 1.0),
+        # Light that gets into a crease comes out of it red: it has met skin more than once.
+        creased=0.35 * within(0.8 - place.occlusion, 0.0, 0.4),
+        breast=bell((place.x / 34.0) ** 2) * smooth_step(place.z, -40.0, 40.0),
+    )
+
+
+def melanin(
+    tone: Tone, place: Place, of: Complexion, blotch: Tensor, fine: Tensor, speckle: Tensor
+) -> Tensor:
     """The amount of it, for textures of about unit variance, from coarse to fine."""
     amount = (1.0 + 0.03 * blotch + 0.02 * fine) * tone.melanin
     specks = within(speckle - 1.1 + 0.3 * fine, 0.0, 1.0)
-    amount += specks * (0.17 * spot.freckled) * tone.freckles
+    amount += specks * (0.17 * of.freckled) * tone.freckles
     of_age = within(speckle + blotch - 1.6, 0.0, 0.6)
     amount += of_age * (0.10 * tone.old * tone.fair)
-    amount += (0.05 + 0.10 * tone.old) * spot.hollow
-    amount += 0.06 * spot.lid + 0.8 * spot.nostril
-    mole = bell(((spot.x - tone.mole_x) ** 2 + (spot.y - tone.mole_y) ** 2) / 1.8)
-    amount += tone.mole_depth * choose(spot.z > 40.0, mole, 0.0)
-    amount += 0.04 * spot.lips
-    amount += 0.09 * tone.old * tone.fair * spot.wrinkle
+    amount += (0.05 + 0.10 * tone.old) * place.hollow
+    amount += 0.06 * place.lid + 0.8 * place.nostril
+    mole = bell(((place.x - tone.mole_x) ** 2 + (place.y - tone.mole_y) ** 2) / 1.8)
+    amount += tone.mole_depth * choose(place.z > 40.0, mole, 0.0)
+    amount += 0.04 * of.lips
+    amount += 0.09 * tone.old * tone.fair * place.wrinkle
     return amount
 
 
-def haemoglobin(tone: Tone, spot: Spot, blotch: Tensor, fine: Tensor) -> Tensor:
+def haemoglobin(tone: Tone, place: Place, of: Complexion, blotch: Tensor, fine: Tensor) -> Tensor:
     """The amount of it."""
-    amount = (0.10 * blotch + (0.8 + 0.75 * spot.blush) + 0.05 * fine) * tone.haemoglobin
-    amount += (0.10 + 0.06 * tone.old) * spot.hollow
-    amount += 0.07 * spot.lid + spot.creased
+    amount = (0.10 * blotch + (0.8 + 0.75 * place.blush) + 0.05 * fine) * tone.haemoglobin
+    amount += (0.10 + 0.06 * tone.old) * place.hollow
+    amount += 0.07 * place.lid + of.creased
     # Lips are darker than the skin around them, and where that is dark, hardly redder.
-    amount += spot.lips * (0.24 + tone.lips)
+    amount += of.lips * (0.24 + tone.lips)
     # Where melanin takes the light, there is little left for blood to tint.
     return amount * (1.0 - 0.45 * within(tone.melanin, 0.0, 1.0))
 
@@ -88,20 +99,30 @@ def reflected(base: float, absorbed: Tensor) -> Tensor:
     return base * bell(absorbed)
 
 
-def below_collar(tone: Tone, spot: Spot) -> Tensor:
+def below_collar(tone: Tone, place: Place, of: Complexion) -> Tensor:
     """Signed distance in mm below the edge of a shirt."""
-    return spot.cloth + tone.collar - tone.neckline * spot.breast
+    return place.cloth + tone.collar - tone.neckline * of.breast
 
 
-def clothed(skin: Tensor, cloth: Tensor, below: Tensor, hem: float) -> Tensor:
-    """Reflectance of skin or cloth, a channel at a time; below_collar gives below."""
-    # A collar's rim is sewn double: a seam runs below it.
-    seam = 1.0 - 0.22 * bell(((below - 9.0) / 1.6) ** 2)
-    return skin + within(below / hem + 0.5, 0.0, 1.0) * (cloth * seam - skin)
+def cloth_light(below: Tensor) -> Tensor:
+    """A factor of a shirt's colour: its collar's rim is sewn double, and a seam runs below it."""
+    return 1.0 - 0.22 * bell(((below - 9.0) / 1.6) ** 2)
 
 
+def cloth_share(below: Tensor, hem: float) -> Tensor:
+    """How much of what is seen is cloth and not skin; below: what below_collar says."""
+    return within(below / hem + 0.5, 0.0, 1.0)
+
+
+def clothed(skin: Tensor, cloth: Tensor, light: Tensor, share: Tensor) -> Tensor:
+    """Reflectance of skin or cloth, a channel at a time."""
+    return skin + share * (cloth * light - skin)
+
+
+_complexion = formula(complexion)
 _melanin, _haemoglobin, _reflected = formula(melanin), formula(haemoglobin), formula(reflected)
 _below_collar, _clothed = formula(below_collar), formula(clothed)
+_cloth_light, _cloth_share = formula(cloth_light), formula(cloth_share)
 
 
 @inlined
@@ -111,12 +132,18 @@ def _tone(own: Floats) -> Tone:
     )
 
 
+@kernel
+def _complexions(block: Floats) -> Floats:
+    """What follows for a block of places, as (len(Complexion._fields) * AT_ONCE,)."""
+    rows = np.empty(4 * N, dtype=np.float32)
+    for v in range(N):
+        rows[v], rows[N + v], rows[2 * N + v], rows[3 * N + v] = _complexion(place_at(block, v))
+    return rows
+
+
 @inlined
-def _spot(some: Floats, v: int) -> Spot:
-    return Spot(
-        some[0, v], some[1, v], some[2, v], some[3, v], some[4, v], some[5, v], some[6, v],
-        some[7, v], some[8, v], some[9, v], some[10, v], some[11, v], some[12, v],
-    )  # fmt: skip
+def _complexion_at(rows: Floats, v: int) -> Complexion:
+    return Complexion(rows[v], rows[N + v], rows[2 * N + v], rows[3 * N + v])
 
 
 @parallel_kernel
@@ -125,11 +152,11 @@ def paint(
 ) -> None:
     """Fill colours (person, 3, point): linear reflectance of skin and clothes.
 
-    blocks: a Spot of each point. tones (person, number): a Tone each. textures (person, 3, point).
+    blocks: a Place of each point. tones (person, number): a Tone each. textures (person, 3, point).
     cloth (person, 3): linear reflectance. hem: mm over which skin turns into cloth.
     """
     for block in prange(len(blocks)):
-        start = block * AT_ONCE
+        start = block * N
         _paint(blocks[block], start, tones, textures, cloth, np.float32(hem), colours)
 
 
@@ -138,22 +165,27 @@ def _paint(
     some: Floats, start: int, tones: Floats, textures: Floats, cloth: Floats, hem: float,
     colours: Floats,
 ) -> None:  # fmt: skip
-    blotch, fine, speckle, dark, red, below, shown = np.empty((7, AT_ONCE), dtype=np.float32)
+    blotch, fine, speckle, dark, red, shown = np.empty((6, N), dtype=np.float32)
+    light, share = np.empty((2, N), dtype=np.float32)
+    complexions = _complexions(some)
     for n in range(len(tones)):
         tone = _tone(tones[n])
         take(textures[n, 0], start, blotch)
         take(textures[n, 1], start, fine)
         take(textures[n, 2], start, speckle)
-        for v in range(AT_ONCE):
-            dark[v] = _melanin(tone, _spot(some, v), blotch[v], fine[v], speckle[v])
-        for v in range(AT_ONCE):
-            red[v] = _haemoglobin(tone, _spot(some, v), blotch[v], fine[v])
-        for v in range(AT_ONCE):
-            below[v] = _below_collar(tone, _spot(some, v))
+        for v in range(N):
+            place, of = place_at(some, v), _complexion_at(complexions, v)
+            dark[v] = _melanin(tone, place, of, blotch[v], fine[v], speckle[v])
+        for v in range(N):
+            place, of = place_at(some, v), _complexion_at(complexions, v)
+            red[v] = _haemoglobin(tone, place, of, blotch[v], fine[v])
+        for v in range(N):
+            below = _below_collar(tone, place_at(some, v), _complexion_at(complexions, v))
+            light[v], share[v] = _cloth_light(below), _cloth_share(below, hem)
         for channel in range(3):
             base, own = np.float32(BASE[channel]), cloth[n, channel]
             by_dark, by_red = np.float32(MELANIN[channel]), np.float32(HAEMOGLOBIN[channel])
-            for v in range(AT_ONCE):
+            for v in range(N):
                 skin = _reflected(base, by_dark * dark[v] + by_red * red[v])
-                shown[v] = _clothed(skin, own, below[v], hem)
+                shown[v] = _clothed(skin, own, light[v], share[v])
             put(shown, start, colours[n, channel])

@@ -12,8 +12,9 @@ from facegen.batches import array
 from facegen.curves import bell, smooth_step
 from facegen.device import constant, is_plain
 from facegen.kept import kept
-from facegen.pigments import Spot, Tone
-from facegen.spots import in_blocks, mixed
+from facegen.pigments import Tone
+from facegen.places import blocks, places
+from facegen.spots import mixed
 
 _SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)
@@ -35,21 +36,23 @@ def paint(
     if not person.texture and is_plain(anatomy.points, textures, cloth, *numbers):
         colour = textures.new_empty((len(cloth), 3, textures.shape[-1]))
         tones = array(torch.stack(numbers, dim=1))
-        shared = array(_blocks(anatomy)), tones, array(textures), array(cloth)
+        shared = array(blocks(anatomy)), tones, array(textures), array(cloth)
         pigments.paint(*shared, hem, colour.numpy())
         return _inside(colour, anatomy, person)
-    tone, spot = Tone(*(number[:, None] for number in numbers)), _spot(anatomy)
+    tone, place = Tone(*(number[:, None] for number in numbers)), places(anatomy)
+    of = pigments.complexion(place)
     blotch, fine, speckle = textures.unbind(1)
-    melanin = pigments.melanin(tone, spot, blotch, fine, speckle)[:, None]
-    haemoglobin = pigments.haemoglobin(tone, spot, blotch, fine)[:, None]
+    melanin = pigments.melanin(tone, place, of, blotch, fine, speckle)[:, None]
+    haemoglobin = pigments.haemoglobin(tone, place, of, blotch, fine)[:, None]
     absorbed = melanin * _rgb(anatomy, pigments.MELANIN)
     absorbed += haemoglobin * _rgb(anatomy, pigments.HAEMOGLOBIN)
     colour = _inside(bell(absorbed) * _rgb(anatomy, pigments.BASE), anatomy, person)
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
         colour = person.texture.tinted(colour, anatomy.points, outside)
-    below = pigments.below_collar(tone, spot)[:, None]
-    return pigments.clothed(colour, cloth[..., None], below, hem)
+    below = pigments.below_collar(tone, place, of)[:, None]
+    light, share = pigments.cloth_light(below), pigments.cloth_share(below, hem)
+    return pigments.clothed(colour, cloth[..., None], light, share)
 
 
 def mottled(anatomy: Anatomy, person: Appearance, scales: int = 3) -> Tensor:
@@ -84,31 +87,6 @@ def _numbers(person: Appearance) -> Tone:
         collar=person.collar,
         neckline=person.neckline,
     )
-
-
-def _spot(anatomy: Anatomy) -> Spot:
-    """What is known of the points of an anatomy, (vertex,) each."""
-    x, y, z = anatomy.points
-    return Spot(
-        x=x,
-        y=y,
-        z=z,
-        freckled=_freckled(anatomy),
-        hollow=anatomy.hollow,
-        lid=anatomy.lid,
-        nostril=anatomy.nostril,
-        blush=anatomy.blush,
-        lips=_lips(anatomy),
-        creased=_creased(anatomy),
-        wrinkle=anatomy.wrinkle,
-        cloth=anatomy.cloth,
-        breast=_breast(anatomy),
-    )
-
-
-@kept
-def _blocks(anatomy: Anatomy) -> Tensor:
-    return in_blocks(_spot(anatomy))
 
 
 @kept
@@ -170,27 +148,6 @@ def _lidded(anatomy: _Inner) -> Tensor:
         - 0.6 * smooth_step(anatomy.points[1], -0.5, 4.0)
         - 0.2 * smooth_step(anatomy.points[1], -4.0, -7.0)
     )
-
-
-@kept
-def _breast(anatomy: Anatomy) -> Tensor:
-    return bell((anatomy.points[0] / 34.0) ** 2) * smooth_step(anatomy.points[2], -40.0, 40.0)
-
-
-@kept
-def _freckled(anatomy: Anatomy) -> Tensor:
-    return bell(((anatomy.points[1] + 25.0) / 30.0) ** 2) * (anatomy.points[2] > 25)
-
-
-@kept
-def _lips(anatomy: Anatomy) -> Tensor:
-    return ((anatomy.lips - 0.15) / 0.75).clamp(0, 1)
-
-
-@kept
-def _creased(anatomy: Anatomy) -> Tensor:
-    # Light that gets into a crease comes out of it red: it has met skin more than once.
-    return 0.35 * (0.8 - anatomy.occlusion).clamp(0, 0.4)
 
 
 def _rgb(anatomy: Anatomy | _Inner, values: tuple[float, float, float]) -> Tensor:

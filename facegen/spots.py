@@ -1,7 +1,7 @@
 """Points as compiled formulas take them: in blocks, with all that is known of them.
 
 A loop over a block's points finds all in one small array, a constant way apart, so that the
-compiler knows that writing elsewhere does not change it, and makes vectors.
+compiler knows that writing one does not change another, and makes vectors.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ AT_ONCE = 256
 
 
 def in_blocks(planes: Sequence[Tensor]) -> Tensor:
-    """Planes (point,) on the CPU as blocks (block, plane, AT_ONCE); the last ends in zeros."""
+    """Planes (point,) on the CPU as blocks (block, plane * AT_ONCE); the last ends in zeros."""
     count = len(planes[0])
     blocks = torch.empty(-(-count // AT_ONCE), len(planes), AT_ONCE)
     _deal(torch.stack(list(planes)).numpy(), blocks.numpy())
-    return blocks
+    return blocks.flatten(1)
 
 
 @leaf

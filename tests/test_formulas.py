@@ -75,7 +75,8 @@ def test_a_formula_stays_in_single_precision() -> None:
 def test_blocks_hold_all_points_and_end_in_nothing(count: int) -> None:
     planes = torch.arange(3.0 * count).reshape(3, count) + 1
     blocks = in_blocks(list(planes)).numpy()
-    assert blocks.shape == (-(-count // AT_ONCE), 3, AT_ONCE)
+    assert blocks.shape == (-(-count // AT_ONCE), 3 * AT_ONCE)
+    blocks = blocks.reshape(-1, 3, AT_ONCE)
     found = blocks.transpose(1, 0, 2).reshape(3, -1)
     np.testing.assert_array_equal(found[:, :count], planes)
     assert not found[:, count:].any()
