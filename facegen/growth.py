@@ -1,19 +1,16 @@
-"""The formulas of how hair grows on a head: of tensors, or compiled, of the numbers at a point.
+"""The formulas of how hair grows on a head.
 
-One text, two uses: see facegen.raster.jit.formula.
+One text, two uses: facegen.hair applies them to tensors, facegen.grow compiles them, see
+facegen.raster.jit.formula.
 """
 
 from typing import NamedTuple
 
-import numpy as np
 from torch import Tensor
 
 from facegen.curves import at_most, bell, choose, larger, smaller, smooth_step, within
-from facegen.places import Place, place_at
-from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
-from facegen.regions import Region, find_regions, region_at
-from facegen.spots import AT_ONCE as N
-from facegen.spots import Floats, put, take
+from facegen.places import Place
+from facegen.regions import Region
 
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
@@ -164,111 +161,3 @@ def tone(style: Style, place: Place, region: Region, locks: Tensor) -> Tensor:
 def coloured(hair: Tensor, brow: Tensor, on_face: Tensor, tone: Tensor) -> Tensor:
     """Linear reflectance of whatever hair grows, a channel at a time; hair, brow: of a person."""
     return (hair + on_face * (brow - hair)) * tone
-
-
-formula(length)
-formula(bearded)
-_depth, _pushed, _pressed = formula(depth), formula(pushed), formula(pressed)
-_scalp, _facial, _covered = formula(scalp), formula(facial), formula(covered)
-_tone, _coloured = formula(tone), formula(coloured)
-
-
-@inlined
-def _style(own: Floats) -> Style:
-    return Style(
-        own[0], own[1], own[2], own[3], own[4], own[5], own[6], own[7], own[8], own[9], own[10],
-        own[11], own[12], own[13], own[14], own[15], own[16], own[17], own[18], own[19], own[20],
-        own[21], own[22], own[23],
-    )  # fmt: skip
-
-
-@parallel_kernel
-def displace(blocks: Floats, styles: Floats, locks: Floats, normals: Floats, moved: Floats) -> None:
-    """Fill moved (person, 3, point) as facegen.hair.Hair.displacement does.
-
-    blocks: a Place of each point. styles (person, number): a Style each. locks (person, point).
-    normals (3, point).
-    """
-    for block in prange(len(blocks)):
-        _displace(blocks[block], block * N, styles, locks, normals, moved)
-
-
-@kernel
-def _displace(
-    some: Floats, start: int, styles: Floats, locks: Floats, normals: Floats, moved: Floats
-) -> None:
-    lock, push, aside = np.empty((3, N), dtype=np.float32)
-    normal = np.empty((3, N), dtype=np.float32)
-    regions = find_regions(some)
-    for k in range(3):
-        take(normals[k], start, normal[k])
-    for n in range(len(styles)):
-        style = _style(styles[n])
-        take(locks[n], start, lock)
-        for v in range(N):
-            place, region = place_at(some, v), region_at(regions, v)
-            depth = _depth(style, place, region, lock[v], np.float32(0))
-            push[v] = _pushed(style, place, region, lock[v], depth)
-        for k in range(3):
-            for v in range(N):
-                aside[v] = push[v] * normal[k, v]
-            if k == 0:
-                for v in range(N):
-                    aside[v] += _pressed(style, region_at(regions, v))
-            put(aside, start, moved[n, k])
-
-
-@parallel_kernel
-def cover(blocks: Floats, styles: Floats, locks: Floats, hidden: Floats) -> None:
-    """Fill hidden (person, point) as facegen.hair.Hair.coverage does; the others: see displace."""
-    for block in prange(len(blocks)):
-        _cover(blocks[block], block * N, styles, locks, hidden)
-
-
-@kernel
-def _cover(some: Floats, start: int, styles: Floats, locks: Floats, hidden: Floats) -> None:
-    lock, share = np.empty((2, N), dtype=np.float32)
-    regions = find_regions(some)
-    for n in range(len(styles)):
-        style = _style(styles[n])
-        take(locks[n], start, lock)
-        for v in range(N):
-            place, region = place_at(some, v), region_at(regions, v)
-            depth = _depth(style, place, region, lock[v], np.float32(0))
-            share[v] = _scalp(style, place, region, depth)
-        for v in range(N):
-            place = place_at(some, v)
-            facial = _facial(style, place, region_at(regions, v))
-            share[v] = _covered(place, share[v], facial)
-        put(share, start, hidden[n])
-
-
-@parallel_kernel
-def colour(
-    blocks: Floats, styles: Floats, locks: Floats, hair: Floats, brows: Floats, colours: Floats
-) -> None:
-    """Fill colours (person, 3, point) as facegen.hair.Hair.colours does.
-
-    hair, brows (person, 3): their linear reflectance. The others: see displace.
-    """
-    for block in prange(len(blocks)):
-        _colour(blocks[block], block * N, styles, locks, hair, brows, colours)
-
-
-@kernel
-def _colour(
-    some: Floats, start: int, styles: Floats, locks: Floats, hair: Floats, brows: Floats,
-    colours: Floats,
-) -> None:  # fmt: skip
-    lock, tones, shown = np.empty((3, N), dtype=np.float32)
-    regions = find_regions(some)
-    for n in range(len(styles)):
-        style = _style(styles[n])
-        take(locks[n], start, lock)
-        for v in range(N):
-            tones[v] = _tone(style, place_at(some, v), region_at(regions, v), lock[v])
-        for channel in range(3):
-            one, other = hair[n, channel], brows[n, channel]
-            for v in range(N):
-                shown[v] = _coloured(one, other, region_at(regions, v).on_face, tones[v])
-            put(shown, start, colours[n, channel])

@@ -5,7 +5,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from facegen import growth
+from facegen import grow, growth
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.batches import array
@@ -38,7 +38,7 @@ class Hair:
         """Displacements (batch, 3, vertex), mm, head frame: the volume of hair and beard."""
         if self._is_compiled:
             moved = self._empty(3)
-            growth.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
+            grow.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
             return moved
         style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
         push = growth.pushed(style, place, region, self._locks, self._depth)
@@ -59,7 +59,7 @@ class Hair:
         """
         if self._is_compiled:
             cover = self._empty()
-            growth.cover(*self._shared(), cover.numpy())
+            grow.cover(*self._shared(), cover.numpy())
             return cover
         style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
         facial = growth.facial(style, place, region)
@@ -72,7 +72,7 @@ class Hair:
         hair, brow = self._person.hair_colour, self._person.brow_colour
         if self._is_compiled and is_plain(hair, brow):
             colours = self._empty(3)
-            growth.colour(*self._shared(), array(hair), array(brow), colours.numpy())
+            grow.colour(*self._shared(), array(hair), array(brow), colours.numpy())
             return colours
         place, region = places(self._anatomy), regions(self._anatomy)
         tone = growth.tone(self._style, place, region, self._locks)[:, None]

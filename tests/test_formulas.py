@@ -1,5 +1,7 @@
 """One text of formulas, two uses: compiled, in single precision, and on tensors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from facegen.curves import at_most, bell, choose, larger, root, smaller, smooth_step, within
 from facegen.latents import draw_identity
 from facegen.morphable import MorphableModel
+from facegen.raster import jit
 from facegen.raster.jit import formula, kernel
 from facegen.render import Renderer, RenderSettings
 from facegen.spots import AT_ONCE, in_blocks, mixed, put, take
@@ -55,6 +58,15 @@ def test_compiled_equals_tensors(name: str) -> None:
     expected = text(torch.from_numpy(values)).numpy()
     assert len(np.unique(results)) > 2
     np.testing.assert_allclose(results, expected, rtol=4e-7, atol=1e-30)
+
+
+def test_files_of_formulas_change_the_digest() -> None:
+    """Else a change to one would leave compilations of it in use."""
+    files = {Path(text.__code__.co_filename) for text in jit._formulas}
+    ours = {file for file in files if file.parent.name == "facegen"}
+    assert {"growth.py", "pigments.py", "reflection.py", "regions.py"} <= {f.name for f in ours}
+    for file in ours:
+        assert b"raster.jit" in file.read_bytes(), file.name
 
 
 def test_a_formula_stays_in_single_precision() -> None:

@@ -135,7 +135,7 @@ def formula(function: _Function) -> _Function:
 
     So are the floating-point numbers in its text and in its module, with which numba would go on in
     double; whole numbers are exponents and indices, and stay. It calls formulas that were compiled
-    before it, or what has a stand-in.
+    before it, or what has a stand-in. Its file names this one, for sources_digest to find it.
     """
     code, names = function.__code__, dict(function.__globals__)
     for name in code.co_names:
