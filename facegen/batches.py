@@ -11,6 +11,11 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().contiguous().numpy()
 
 
+def alike(*batches: Tensor) -> bool:
+    """Whether they have an item for each other's, so that compiled code may count on it."""
+    return len({len(batch) for batch in batches}) == 1
+
+
 def together(one: Tensor, other: Tensor) -> int:
     """How many there are of two batches, of which a batch of one stands for all.
 

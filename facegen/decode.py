@@ -17,7 +17,7 @@ from facegen.mouth import Mouth
 from facegen.own_albedo import OwnAlbedo, bare
 from facegen.people import People
 from facegen.refine import LONGEST, Refinement
-from facegen.skin import paint, within
+from facegen.skin import inner, paint
 from facegen.texture import Texture
 from facegen.tresses import Hairdresser
 
@@ -47,7 +47,7 @@ class Decoder:
         longest = LONGEST * spacing if fine else np.inf
         self._finer = Refinement(self._mean, body, self._body, longest)
         self._skin = self._finer.anatomy(self._body)
-        _ = within(self._skin)  # another device would have to be waited for
+        _ = inner(self._skin)  # another device would have to be waited for
         self.body_size = len(self._skin.wet)
         self.faces = torch.cat([self._finer.faces, self._hair.faces + self.body_size])
         self.anatomy = self._hair.joined(self._skin)

@@ -39,7 +39,6 @@ _BETWEEN = 0.5
 _HEM = 1.5
 """Width of a collar's edge, mm."""
 
-
 _AT_VERTICES = ("normals", "strand", "strands", "locks", "waves")
 """Of an anatomy, what samples are not told: it is used at the vertices, or drawn anew."""
 
@@ -171,6 +170,7 @@ class Painter:
         planes = [surface.normals[0], surface.strand[0], surface.hair[0], visible]
         # Textures that are mixed for this person: each takes several to interpolate before.
         mixed = [gathered_locks(self._anatomy, person), mottled(self._anatomy, person, 2)[0]]
+        # Its occlusion is among the fields.
         planes += [surface.wet[None], *mixed, self._fields]
         attributes = torch.cat(planes).T[None].contiguous()
         height, width = fragments.face_id.shape[1:]

@@ -35,17 +35,21 @@ def is_plain(*tensors: Tensor) -> bool:
 def move(keeper: object, device: torch.device) -> None:
     """Move, in place, every tensor that an object keeps, and that objects of ours in it keep.
 
-    Those in a tuple are in it, too.
+    Those in a tuple are in it, too; a named tuple takes another's place.
     """
     for name, value in vars(keeper).items():
         if isinstance(value, Tensor):
             # Frozen dataclasses, too.
             object.__setattr__(keeper, name, value.to(device))
         elif isinstance(value, tuple) and hasattr(value, "_make"):
-            object.__setattr__(keeper, name, value._make(one.to(device) for one in value))
+            object.__setattr__(keeper, name, value._make(_moved(one, device) for one in value))
         for one in value if isinstance(value, tuple) else (value,):
             if _is_ours(one):
                 move(one, device)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def _is_ours(value: Any) -> bool:

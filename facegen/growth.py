@@ -1,6 +1,6 @@
 """The formulas of how hair grows on a head.
 
-One text, two uses: facegen.hair applies them to tensors, facegen.grow compiles them, see
+One text, two uses: facegen.hair applies them to tensors, facegen.hair_passes compiles them; see
 facegen.raster.jit.formula.
 """
 

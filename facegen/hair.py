@@ -5,10 +5,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from facegen import grow, growth
+from facegen import growth, hair_passes
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
-from facegen.batches import array
+from facegen.batches import alike, array
 from facegen.curves import smooth_step
 from facegen.device import is_plain
 from facegen.growth import Style
@@ -30,15 +30,16 @@ class Hair:
         self._person = person
         self._locks = gathered_locks(anatomy, person) if gathered is None else gathered
         self._numbers = _numbers(person)
-        planes = (anatomy.points, self._locks, *self._numbers)
-        self._is_compiled = not person.texture and is_plain(*planes)
+        people = (self._locks, *self._numbers, person.hair_colour, person.brow_colour)
+        is_ready = is_plain(*places(anatomy), anatomy.normals, *people) and alike(*people)
+        self._is_compiled = is_ready and not person.texture
         self._style = Style(*(number[:, None] for number in self._numbers))
 
     def displacement(self) -> Tensor:
         """Displacements (batch, 3, vertex), mm, head frame: the volume of hair and beard."""
         if self._is_compiled:
             moved = self._empty(3)
-            grow.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
+            hair_passes.displace(*self._shared(), array(self._anatomy.normals), moved.numpy())
             return moved
         style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
         push = growth.pushed(style, place, region, self._locks, self._depth)
@@ -59,7 +60,7 @@ class Hair:
         """
         if self._is_compiled:
             cover = self._empty()
-            grow.cover(*self._shared(), cover.numpy())
+            hair_passes.cover(*self._shared(), cover.numpy())
             return cover
         style, place, region = self._style, places(self._anatomy), regions(self._anatomy)
         facial = growth.facial(style, place, region)
@@ -70,9 +71,9 @@ class Hair:
     def colours(self) -> Tensor:
         """Linear reflectance (batch, 3, vertex) of whatever hair grows at each vertex."""
         hair, brow = self._person.hair_colour, self._person.brow_colour
-        if self._is_compiled and is_plain(hair, brow):
+        if self._is_compiled:
             colours = self._empty(3)
-            grow.colour(*self._shared(), array(hair), array(brow), colours.numpy())
+            hair_passes.colour(*self._shared(), array(hair), array(brow), colours.numpy())
             return colours
         place, region = places(self._anatomy), regions(self._anatomy)
         tone = growth.tone(self._style, place, region, self._locks)[:, None]

@@ -53,6 +53,9 @@ class Complexion(NamedTuple):
     breast: Tensor
 
 
+_FIELDS = len(Complexion._fields)
+
+
 def complexion(place: Place) -> Complexion:
     """What follows from an anatomy alone."""
     freckled = bell(((place.y + 25.0) / 30.0) ** 2)
@@ -135,7 +138,7 @@ def _tone(own: Floats) -> Tone:
 @kernel
 def _complexions(block: Floats) -> Floats:
     """What follows for a block of places, as (len(Complexion._fields) * AT_ONCE,)."""
-    rows = np.empty(4 * N, dtype=np.float32)
+    rows = np.empty(_FIELDS * N, dtype=np.float32)
     for v in range(N):
         rows[v], rows[N + v], rows[2 * N + v], rows[3 * N + v] = _complexion(place_at(block, v))
     return rows

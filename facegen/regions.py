@@ -15,7 +15,8 @@ from facegen.spots import Floats
 
 _PI = 3.14159265
 _AXIS_Z = -12.0
-"""Where the head's axis is: that of facegen.curtain.TOP."""
+"""Where the head's axis is. It is facegen.curtain.TOP's, which is no compiled code's to read: if
+that changed, compilations on disk would keep the old one."""
 
 
 class Region(NamedTuple):

@@ -1,4 +1,7 @@
-"""Albedo of skin, lips, eyes, freckles, moles and clothes, per vertex: pigments, see there."""
+"""Albedo of skin, lips, eyes, freckles, moles and clothes, per vertex.
+
+facegen.pigments has the formulas.
+"""
 
 from dataclasses import dataclass
 
@@ -8,11 +11,11 @@ from torch import Tensor
 from facegen import pigments
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
-from facegen.batches import array
+from facegen.batches import alike, array
 from facegen.curves import bell, smooth_step
 from facegen.device import constant, is_plain
 from facegen.kept import kept
-from facegen.pigments import Tone
+from facegen.pigments import Complexion, Tone
 from facegen.places import blocks, places
 from facegen.spots import mixed
 
@@ -33,26 +36,31 @@ def paint(
     """
     textures = mottled(anatomy, person) if textures is None else textures
     numbers, cloth = _numbers(person), person.cloth
-    if not person.texture and is_plain(anatomy.points, textures, cloth, *numbers):
-        colour = textures.new_empty((len(cloth), 3, textures.shape[-1]))
+    people = (textures, cloth, *numbers)
+    is_ready = is_plain(*places(anatomy), *people) and alike(*people)
+    if is_ready and not person.texture:
+        colour = textures.new_empty((len(textures), 3, textures.shape[-1]))
         tones = array(torch.stack(numbers, dim=1))
         shared = array(blocks(anatomy)), tones, array(textures), array(cloth)
         pigments.paint(*shared, hem, colour.numpy())
         return _inside(colour, anatomy, person)
     tone, place = Tone(*(number[:, None] for number in numbers)), places(anatomy)
-    of = pigments.complexion(place)
+    of = _complexion(anatomy)
     blotch, fine, speckle = textures.unbind(1)
     melanin = pigments.melanin(tone, place, of, blotch, fine, speckle)[:, None]
     haemoglobin = pigments.haemoglobin(tone, place, of, blotch, fine)[:, None]
     absorbed = melanin * _rgb(anatomy, pigments.MELANIN)
     absorbed += haemoglobin * _rgb(anatomy, pigments.HAEMOGLOBIN)
-    colour = _inside(bell(absorbed) * _rgb(anatomy, pigments.BASE), anatomy, person)
+    skin = bell(absorbed) * _rgb(anatomy, pigments.BASE)
     if person.texture:
         outside = (1 - anatomy.mouth) * (1 - anatomy.teeth)
-        colour = person.texture.tinted(colour, anatomy.points, outside)
+        painted = _inside(skin, anatomy, person)
+        skin = person.texture.tinted(painted, anatomy.points, outside)
     below = pigments.below_collar(tone, place, of)[:, None]
     light, share = pigments.cloth_light(below), pigments.cloth_share(below, hem)
-    return pigments.clothed(colour, cloth[..., None], light, share)
+    colour = pigments.clothed(skin, cloth[..., None], light, share)
+    # What was seen of eyes stays.
+    return colour if person.texture else _inside(colour, anatomy, person)
 
 
 def mottled(anatomy: Anatomy, person: Appearance, scales: int = 3) -> Tensor:
@@ -65,10 +73,10 @@ def mottled(anatomy: Anatomy, person: Appearance, scales: int = 3) -> Tensor:
 
 def _inside(colour: Tensor, anatomy: Anatomy, person: Appearance) -> Tensor:
     """Painted, in place, over a colour (batch, 3, vertex): eyes, teeth, and what lips hide."""
-    some, inner = within(anatomy), _inner(anatomy)
-    shown = _mix(colour[..., some], _rgb(inner, _MOUTH), inner.mouth)
-    shown = _mix(shown, _rgb(inner, _TEETH) * person.teeth[:, None, None], inner.teeth)
-    return colour.index_copy_(2, some, _mix(shown, _eye(inner, person), 1 - inner.is_skin))
+    some, fields = inner(anatomy), _inner(anatomy)
+    shown = _mix(colour[..., some], _rgb(fields, _MOUTH), fields.mouth)
+    shown = _mix(shown, _rgb(fields, _TEETH) * person.teeth[:, None, None], fields.teeth)
+    return colour.index_copy_(2, some, _mix(shown, _eye(fields, person), 1 - fields.is_skin))
 
 
 def _numbers(person: Appearance) -> Tone:
@@ -90,7 +98,12 @@ def _numbers(person: Appearance) -> Tone:
 
 
 @kept
-def within(anatomy: Anatomy) -> Tensor:
+def _complexion(anatomy: Anatomy) -> Complexion:
+    return pigments.complexion(places(anatomy))
+
+
+@kept
+def inner(anatomy: Anatomy) -> Tensor:
     """The indices of what is not skin alone: eyes, teeth, and what lies behind the lips."""
     is_within = (anatomy.mouth > 0) | (anatomy.teeth > 0) | (anatomy.is_skin < 1)
     return is_within.nonzero()[:, 0]
@@ -110,7 +123,7 @@ class _Inner:
 
 @kept
 def _inner(anatomy: Anatomy) -> _Inner:
-    some = within(anatomy)
+    some = inner(anatomy)
     return _Inner(*(getattr(anatomy, field)[..., some] for field in _Inner.__dataclass_fields__))
 
 

@@ -24,7 +24,7 @@ AT_ONCE = 256
 def in_blocks(planes: Sequence[Tensor]) -> Tensor:
     """Planes (point,) on the CPU as blocks (block, plane * AT_ONCE); the last ends in zeros."""
     count = len(planes[0])
-    blocks = torch.empty(-(-count // AT_ONCE), len(planes), AT_ONCE)
+    blocks: Tensor = planes[0].new_empty((-(-count // AT_ONCE), len(planes), AT_ONCE))
     _deal(torch.stack(list(planes)).numpy(), blocks.numpy())
     return blocks.flatten(1)
 

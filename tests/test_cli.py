@@ -8,18 +8,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
-from fakes import make_dataset
+from fakes import CONFIG, make_dataset, open_fake
 from PIL import Image
 
 import facegen.commands
 import facegen.generate
 from cli import cli
 from facegen.errors import UserError
-from facegen.presets import default_folder
+from facegen.generate import Generation
+from facegen.presets import PRESETS, default_folder
 
 
 def run(*arguments: str) -> Result:
@@ -252,4 +254,23 @@ def test_the_configuration_is_shown_as_json(tmp_path: Path, face_model: object) 
     (line,) = [x for x in result.stdout.splitlines() if x.startswith("configuration: ")]
     config = json.loads(line.partition(": ")[2])
     assert (config["seed"], config["size"], config["render"]["size"]) == (7, 64, 64)
+    assert " MB, in about 0:0" in result.stdout
     assert not out.exists()
+
+
+def test_only_a_dry_run_waits_for_an_estimate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fake(Generation):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, open_source=open_fake)
+
+        def seconds_needed(self) -> float:
+            raise AssertionError("nothing is rendered for an estimate")
+
+    monkeypatch.setattr("facegen.generate.Generation", Fake)
+    monkeypatch.setitem(PRESETS, "tiny", CONFIG)
+    result = run("generate", "--preset", "tiny", "--out", tmp_path / "faces", "--workers", "1")
+    assert result.exit_code == 0, result.output
+    assert "to render: " in result.stdout and " in about " not in result.stdout
+    assert (tmp_path / "faces" / "manifest.json").exists()

@@ -10,7 +10,7 @@ from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import APPEARANCE
 from facegen.grain import TIE, pores, specks, strands
 from facegen.looks import appearance_of
-from facegen.noise import noise
+from facegen.noise import noise, noises
 from facegen.render import Renderer, RenderSettings
 from facegen.traits import TRAITS
 
@@ -41,6 +41,15 @@ def test_noise_has_derivatives() -> None:
 def test_noise_is_the_same_bits_with_and_without_derivatives(axes, dtype) -> None:
     at = places(axes, 1000).to(dtype)
     assert torch.equal(noise(at, 5), noise(at.clone().requires_grad_(), 5))
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_noises_are_each_kinds_own(recorded: bool) -> None:
+    at = places(3, 1000).requires_grad_(recorded)
+    several = noises(at, range(3, 6))
+    assert several.shape == (3, 1000)
+    for kind, texture in enumerate(several):
+        assert torch.equal(texture, noise(at, 3 + kind))
 
 
 def test_pores_fade_before_samples_are_too_coarse_for_them() -> None:

@@ -28,6 +28,17 @@ def test_teeth_show_where_lips_part(
     assert torch.equal(skin, renderer.people(person).skin[0, :, : len(teeth)][:, ~teeth])
 
 
+def test_shadows_of_lips_on_teeth_are_the_same_with_gradients(head: MorphableModel) -> None:
+    renderer = Renderer(head)
+    dark = torch.linspace(0, 1, len(renderer.anatomy.wet))[None]
+    past = renderer.decoder.mouth.past_lips
+    found = past(dark.clone())
+    assert torch.equal(found, past(dark.clone().requires_grad_()).detach())
+    teeth = renderer.anatomy.teeth > 0.5
+    assert (found[:, teeth] >= dark[:, teeth]).all() and (found[:, teeth] >= 0.6).all()
+    assert torch.equal(found[:, ~teeth], dark[:, ~teeth])
+
+
 def test_lips_that_part_lie_on_teeth_and_shut_ones_before_them(head: MorphableModel) -> None:
     renderer = Renderer(head)
     weights = torch.zeros(2, len(head.expression_names))
