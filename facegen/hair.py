@@ -9,12 +9,12 @@ from facegen import growth, hair_passes
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
 from facegen.batches import alike, array
+from facegen.blocks import Floats, mixed
 from facegen.curves import smooth_step
 from facegen.device import is_plain
 from facegen.growth import Style
 from facegen.places import blocks, places
 from facegen.regions import regions, top
-from facegen.spots import Floats, mixed
 
 
 class Hair:

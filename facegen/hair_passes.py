@@ -3,11 +3,11 @@
 import numpy as np
 
 from facegen import growth
+from facegen.blocks import AT_ONCE as N
+from facegen.blocks import Floats, put, take
 from facegen.places import place_at
 from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
 from facegen.regions import find_regions, region_at
-from facegen.spots import AT_ONCE as N
-from facegen.spots import Floats, put, take
 
 formula(growth.length)
 formula(growth.bearded)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from facegen.blocks import AT_ONCE as N
+from facegen.blocks import Floats, put, take
 from facegen.curves import bell, choose, smooth_step, within
 from facegen.places import Place, place_at
 from facegen.raster.jit import formula, inlined, kernel, parallel_kernel, prange
-from facegen.spots import AT_ONCE as N
-from facegen.spots import Floats, put, take
 
 BASE = (0.90, 0.71, 0.59)
 MELANIN = (1.75, 2.35, 2.85)

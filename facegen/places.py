@@ -5,10 +5,10 @@ from typing import NamedTuple
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
+from facegen.blocks import AT_ONCE as N
+from facegen.blocks import Floats, in_blocks
 from facegen.kept import kept
 from facegen.raster.jit import inlined
-from facegen.spots import AT_ONCE as N
-from facegen.spots import Floats, in_blocks
 
 
 class Place(NamedTuple):

@@ -6,12 +6,12 @@ import numpy as np
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
+from facegen.blocks import AT_ONCE as N
+from facegen.blocks import Floats
 from facegen.curves import bell, choose, larger, root, sine, smooth_step
 from facegen.kept import kept
 from facegen.places import Place, place_at, places
 from facegen.raster.jit import formula, inlined, kernel
-from facegen.spots import AT_ONCE as N
-from facegen.spots import Floats
 
 _PI = 3.14159265
 _AXIS_Z = -12.0

@@ -12,12 +12,12 @@ from facegen import pigments
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
 from facegen.batches import alike, array
+from facegen.blocks import mixed
 from facegen.curves import bell, smooth_step
 from facegen.device import constant, is_plain
 from facegen.kept import kept
 from facegen.pigments import Complexion, Tone
 from facegen.places import blocks, places
-from facegen.spots import mixed
 
 _SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from facegen import growth, hair_passes, pigments, regions
+from facegen.blocks import AT_ONCE, in_blocks, mixed, put, take
 from facegen.curtain import TOP
 from facegen.curves import at_most, bell, choose, larger, root, sine, smaller, smooth_step, within
 from facegen.hair import Hair
@@ -23,7 +24,6 @@ from facegen.raster import jit
 from facegen.raster.jit import formula, kernel
 from facegen.render import Renderer, RenderSettings
 from facegen.skin import paint
-from facegen.spots import AT_ONCE, in_blocks, mixed, put, take
 
 _THIRD = 1 / 3
 
