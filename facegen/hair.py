@@ -116,10 +116,10 @@ def contrast(person: Appearance) -> Tensor:
 
 
 def _numbers(person: Appearance) -> Style:
-    """The styles of people, (batch,) each."""
+    """The styles of people, (batch,) each, also of what all of them share."""
     bald = 1 - person.crown
     lean = torch.deg2rad(75.0 - 58.0 * bald**2)
-    return Style(
+    style = Style(
         volume=person.volume,
         sides=person.sides,
         quiff=person.quiff,
@@ -145,3 +145,4 @@ def _numbers(person: Appearance) -> Style:
         old=((person.age - 38.0) / 40.0).clamp(0, 1),
         contrast=contrast(person),
     )
+    return Style(*torch.broadcast_tensors(*style))  # type: ignore[no-untyped-call]

@@ -80,9 +80,9 @@ def _inside(colour: Tensor, anatomy: Anatomy, person: Appearance) -> Tensor:
 
 
 def _numbers(person: Appearance) -> Tone:
-    """The tones of people, (batch,) each."""
+    """The tones of people, (batch,) each, also of what all of them share."""
     mole_x, mole_y = person.mole.unbind(1)
-    return Tone(
+    tone = Tone(
         melanin=person.melanin,
         haemoglobin=person.haemoglobin,
         freckles=person.freckles,
@@ -95,6 +95,7 @@ def _numbers(person: Appearance) -> Tone:
         collar=person.collar,
         neckline=person.neckline,
     )
+    return Tone(*torch.broadcast_tensors(*tone))  # type: ignore[no-untyped-call]
 
 
 @kept
