@@ -8,6 +8,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar, cast
 
@@ -105,6 +106,8 @@ def _as_workers_are_born() -> Iterator[None]:
     """Start processes in here: one thread each, and deaf to Ctrl-C, which is for us to handle."""
     before = {name: os.environ.get(name) for name in _BORN_WITH}
     os.environ.update(_BORN_WITH)
+    # The first process to be started would start this one before it, which lets Ctrl-C in again.
+    resource_tracker.ensure_running()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

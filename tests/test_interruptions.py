@@ -95,6 +95,20 @@ def test_ctrl_c_keeps_finished_shards(made: Path, tmp_path: Path) -> None:
     assert digests(out) == digests(made)
 
 
+def test_the_first_worker_is_deaf_to_ctrl_c_too() -> None:
+    """In a process that has started none: with the first comes a helper that lets it in again."""
+    script = """
+import functools, signal
+from facegen.pool import map_unordered
+blocked = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+print(*(signal.SIGINT in mask for mask in map_unordered(blocked, [(), ()], workers=2)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["True", "True"]
+
+
 def test_a_full_disk_is_one_line_and_the_rest_is_kept(made: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces"
     limit = (made / "test-00002.h5").stat().st_size // 1024 + 1
