@@ -11,6 +11,12 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().contiguous().numpy()
 
 
+def named(kind: Any, source: object, **own: Tensor) -> Any:
+    """A named tuple of this kind: own values, and what a source has by the other fields' names."""
+    names = (name for name in kind._fields if name not in own)
+    return kind(**own, **{name: getattr(source, name) for name in names})
+
+
 def alike(*batches: Tensor) -> bool:
     """Whether they have an item for each other's, so that compiled code may count on it."""
     return len({len(batch) for batch in batches}) == 1

@@ -8,7 +8,7 @@ from torch import Tensor
 from facegen import growth, hair_passes
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
-from facegen.batches import alike, array
+from facegen.batches import alike, array, named
 from facegen.blocks import Floats, mixed
 from facegen.curves import smooth_step
 from facegen.device import is_plain
@@ -119,29 +119,13 @@ def _numbers(person: Appearance) -> Style:
     """The styles of people, (batch,) each, also of what all of them share."""
     bald = 1 - person.crown
     lean = torch.deg2rad(75.0 - 58.0 * bald**2)
-    style = Style(
-        volume=person.volume,
-        sides=person.sides,
-        quiff=person.quiff,
-        part=person.part,
+    style: Style = named(
+        Style,
+        person,
         side=person.part / PART_MM,
-        lift=person.lift,
-        curl=person.curl,
-        fringe=person.fringe,
-        long=person.long,
-        tied=person.tied,
-        hairline=person.hairline,
-        recession=person.recession,
-        density=person.density,
         bald=bald,
         lean_up=lean.cos(),
         lean_out=lean.sin(),
-        fade=person.fade,
-        brow_thickness=person.brow_thickness,
-        brow_arch=person.brow_arch,
-        beard=person.beard,
-        beard_length=person.beard_length,
-        goatee=person.goatee,
         old=((person.age - 38.0) / 40.0).clamp(0, 1),
         contrast=contrast(person),
     )

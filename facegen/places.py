@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
+from facegen.batches import named
 from facegen.blocks import AT_ONCE as N
 from facegen.blocks import Floats, in_blocks
 from facegen.kept import kept
@@ -46,9 +47,10 @@ def places(anatomy: Anatomy) -> Place:
     """All points of an anatomy, (vertex,) each."""
     x, y, z = anatomy.points
     sheet, aside, far = anatomy.sheet
-    rows = {"x": x, "y": y, "z": z, "sheet": sheet, "sheet_aside": aside, "sheet_far": far}
-    alone = {name: getattr(anatomy, name) for name in Place._fields if name not in rows}
-    return Place(**rows, **alone)
+    place: Place = named(
+        Place, anatomy, x=x, y=y, z=z, sheet=sheet, sheet_aside=aside, sheet_far=far
+    )
+    return place
 
 
 @kept

@@ -11,7 +11,7 @@ from torch import Tensor
 from facegen import pigments
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
-from facegen.batches import alike, array
+from facegen.batches import alike, array, named
 from facegen.blocks import mixed
 from facegen.curves import bell, smooth_step
 from facegen.device import constant, is_plain
@@ -82,18 +82,13 @@ def _inside(colour: Tensor, anatomy: Anatomy, person: Appearance) -> Tensor:
 def _numbers(person: Appearance) -> Tone:
     """The tones of people, (batch,) each, also of what all of them share."""
     mole_x, mole_y = person.mole.unbind(1)
-    tone = Tone(
-        melanin=person.melanin,
-        haemoglobin=person.haemoglobin,
-        freckles=person.freckles,
+    tone: Tone = named(
+        Tone,
+        person,
         mole_x=mole_x,
         mole_y=mole_y,
-        mole_depth=person.mole_depth,
         old=((person.age - 40.0) / 45.0).clamp(0, 1),
         fair=(1.2 - person.melanin).clamp(0.1, 1.0),
-        lips=person.lips,
-        collar=person.collar,
-        neckline=person.neckline,
     )
     return Tone(*torch.broadcast_tensors(*tone))  # type: ignore[no-untyped-call]
 
