@@ -1,7 +1,6 @@
 """How fast we render, stage by stage and beside other renderers measured in the same way."""
 
 import contextlib
-import itertools
 import platform
 import statistics
 import time
@@ -21,6 +20,9 @@ from facegen.rivals_forward import RIVALS
 
 TOLERANCE = 0.02
 """Gray difference, of 1, below which two pixels agree."""
+Draw = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+_TURN = 0.1
+"""Seconds after which the other one draws: a shared machine is now faster, now slower."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class RivalReport:
 
     verdict: "measured", "not installed" (see install) or "draws another picture".
     agreement: the share of pixels that differ from ours by less than TOLERANCE, over all meshes.
-    ours_is_faster_by: its time divided by ours, where it was measured.
-    with_gradient, ours_is_faster_with_gradient_by: the same of a picture and the derivative of a
-        weighted sum of its pixels by all vertices, for those that can.
+    timing, ours, ours_is_faster_by: its time, ours in turns with it, and the former divided by the
+        latter, where it was measured.
+    with_gradient, ours_with_gradient, ours_is_faster_with_gradient_by: the same of a picture and
+        the derivative of a weighted sum of its pixels by all vertices, for those that can.
     gradients_cosine: of the angle between its derivative and ours, for the first mesh.
     """
 
@@ -49,8 +52,10 @@ class RivalReport:
     install: str
     agreement: float | None = None
     timing: Timing | None = None
+    ours: Timing | None = None
     ours_is_faster_by: float | None = None
     with_gradient: Timing | None = None
+    ours_with_gradient: Timing | None = None
     ours_is_faster_with_gradient_by: float | None = None
     gradients_cosine: float | None = None
 
@@ -100,10 +105,11 @@ def compare(
 ) -> Comparison:
     """Time our renderer and every rival that is installed, each on one thread.
 
-    Times are the processor's: with one thread, what a clock shows on a machine with nothing else to
-    do; and a rival that starts threads of its own pays for them.
+    Each rival and ours draw in turns of a tenth of a second. Times are the processor's: with one
+    thread, what a clock shows on a machine with nothing else to do; and a rival that starts threads
+    of its own pays for them.
     vertex_sets: (set, vertex, 3), mm in the camera's frame. faces: (face, 3).
-    budget: seconds for each renderer; a slow one draws three pictures even so.
+    budget: seconds for each pair; a slow one draws three pictures even so.
     tell: is called with the name of each renderer before its turn.
     """
     view = View(faces, vertex_sets.shape[1], size, camera or Camera())
@@ -111,13 +117,12 @@ def compare(
         tell(f"facegen, {len(faces):,} triangles")
         ours = Facegen(view)
         pictures = np.stack([ours(vertices) for vertices in vertex_sets])
-        timing, _ = _repeat(ours, vertex_sets, budget)
-        gradient, slope = _differentiate(ours, vertex_sets, size, budget)
+        (timing,), _ = _in_turns((ours,), vertex_sets, budget)
+        (gradient,), _ = _in_turns((_gradient(ours, size),), vertex_sets, budget)
         reports = []
         for rival in rivals:
             tell(f"{rival.name}, {len(faces):,} triangles")
-            forward = _report_forward(rival, view, vertex_sets, pictures, timing, budget)
-            reports.append(_report(forward, rival, view, vertex_sets, (gradient, slope), budget))
+            reports.append(_report(rival, ours, view, vertex_sets, pictures, budget))
     return Comparison(
         processor=_processor(),
         threads=1,
@@ -134,73 +139,86 @@ def compare(
 
 
 def _report(
-    forward: RivalReport,
     rival: type[Renderer],
+    ours: Facegen,
     view: View,
     vertex_sets: NDArray[np.float32],
-    ours: tuple[Timing, NDArray[np.float32]],
+    pictures: NDArray[np.float32],
     budget: float,
 ) -> RivalReport:
-    """The report of the forward pass, and what the derivatives add to it."""
-    if forward.verdict != "measured" or not hasattr(rival, "gradient"):
-        return forward
-    renderer = cast(Differentiable, rival(view))
-    timing, slope = _differentiate(renderer, vertex_sets, view.size, budget)
-    cosine = (slope * ours[1]).sum() / (np.linalg.norm(slope) * np.linalg.norm(ours[1]))
-    return replace(
-        forward,
-        with_gradient=timing,
-        ours_is_faster_with_gradient_by=timing.milliseconds / ours[0].milliseconds,
-        gradients_cosine=float(cosine),
-    )
-
-
-def _report_forward(
-    rival: type[Renderer],
-    view: View,
-    vertex_sets: NDArray[np.float32],
-    ours: NDArray[np.float32],
-    our_timing: Timing,
-    budget: float,
-) -> RivalReport:
+    """What becomes of a rival; pictures: ours."""
     try:
         renderer = rival(view)
     except ModuleNotFoundError:
         return RivalReport(rival.name, "not installed", rival.install)
-    timing, drawn = _repeat(renderer, vertex_sets, budget)
-    agrees = [abs(picture - ours[number]) < TOLERANCE for number, picture in drawn.items()]
+    (theirs, timing), drawn = _in_turns((renderer, ours), vertex_sets, budget)
+    agrees = [abs(picture - pictures[number]) < TOLERANCE for number, picture in drawn.items()]
     agreement = float(np.mean(agrees))
     if agreement < rival.agreement:
         return RivalReport(rival.name, "draws another picture", rival.install, agreement)
-    factor = timing.milliseconds / our_timing.milliseconds
-    return RivalReport(rival.name, "measured", rival.install, agreement, timing, factor)
+    report = RivalReport(
+        rival.name,
+        "measured",
+        rival.install,
+        agreement,
+        timing=theirs,
+        ours=timing,
+        ours_is_faster_by=theirs.milliseconds / timing.milliseconds,
+    )
+    if not hasattr(rival, "gradient"):
+        return report
+    both = tuple(_gradient(one, view.size) for one in (cast(Differentiable, renderer), ours))
+    (theirs, timing), _ = _in_turns(both, vertex_sets, budget)
+    slope, our_slope = (gradient(vertex_sets[0]) for gradient in both)
+    cosine = (slope * our_slope).sum() / (np.linalg.norm(slope) * np.linalg.norm(our_slope))
+    return replace(
+        report,
+        with_gradient=theirs,
+        ours_with_gradient=timing,
+        ours_is_faster_with_gradient_by=theirs.milliseconds / timing.milliseconds,
+        gradients_cosine=float(cosine),
+    )
 
 
-def _repeat(
-    renderer: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+def _gradient(renderer: Differentiable, size: int) -> Draw:
+    """A picture and the derivative of one weighted sum of its pixels."""
+    weights = np.random.default_rng(0).uniform(size=(size, size)).astype(np.float32)
+    return lambda vertices: renderer.gradient(vertices, weights)
+
+
+def _in_turns(
+    renderers: tuple[Draw, ...], vertex_sets: NDArray[np.float32], budget: float
+) -> tuple[list[Timing], dict[int, NDArray[np.float32]]]:
+    """Each renderer's time of a mesh; and what the first made of the sets whose turn came.
+
+    budget: seconds for all of them.
+    """
+    seconds: list[list[float]] = [[] for _ in renderers]
+    drawn: list[dict[int, NDArray[np.float32]]] = [{} for _ in renderers]
+    for renderer in renderers:
+        renderer(vertex_sets[-1])  # compiles, fills caches
+    total = 0.0
+    while total < budget or min(map(len, seconds)) < 3:
+        for renderer, spent, pictures in zip(renderers, seconds, drawn, strict=True):
+            total += _turn(renderer, vertex_sets, spent, pictures)
+    return [_timing(one) for one in seconds], drawn[0]
+
+
+def _turn(
+    renderer: Draw,
     vertex_sets: NDArray[np.float32],
-    budget: float,
-) -> tuple[Timing, dict[int, NDArray[np.float32]]]:
-    """The time of a mesh, and what was made of the vertex sets whose turn came."""
-    renderer(vertex_sets[-1])  # compiles, fills caches
-    seconds: list[float] = []
-    pictures = {}
-    for number in itertools.cycle(range(len(vertex_sets))):
+    seconds: list[float],
+    pictures: dict[int, NDArray[np.float32]],
+) -> float:
+    """The seconds of one turn; adds those of its pictures, which go on with the vertex sets."""
+    total = 0.0
+    while total < _TURN:
+        number = len(seconds) % len(vertex_sets)
         start = time.process_time()
         pictures[number] = renderer(vertex_sets[number])
         seconds.append(time.process_time() - start)
-        if sum(seconds) > budget and len(seconds) >= 3:
-            break
-    return _timing(seconds), pictures
-
-
-def _differentiate(
-    renderer: Differentiable, vertex_sets: NDArray[np.float32], size: int, budget: float
-) -> tuple[Timing, NDArray[np.float32]]:
-    """The time of a picture and its derivative, and the derivative for the first mesh."""
-    weights = np.random.default_rng(0).uniform(size=(size, size)).astype(np.float32)
-    timing, _ = _repeat(lambda vertices: renderer.gradient(vertices, weights), vertex_sets, budget)
-    return timing, renderer.gradient(vertex_sets[0], weights)
+        total += seconds[-1]
+    return total
 
 
 def _timing(seconds: list[float]) -> Timing:

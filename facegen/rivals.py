@@ -70,6 +70,7 @@ class Shading:
         self._view = view
         self._normals = VertexNormals(torch.from_numpy(view.faces), view.vertex_count)
         self._light = torch.from_numpy(DIFFUSE * LIGHT).float()[None, None]
+        self._ambient = torch.tensor([[[AMBIENT]]])
 
     def __call__(self, vertices: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
         """The screen (1, vertex, 3), as the rasterizer takes it, and gray values (1, vertex, 1)."""
@@ -77,7 +78,7 @@ class Shading:
 
     def shade(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The same of tensors (1, 3, vertex)."""
-        gray = torch.bmm(self._light, self._normals(batch)).relu_() + AMBIENT
+        gray = torch.baddbmm(self._ambient, self._light, self._normals(batch)).clamp_(min=AMBIENT)
         return project(batch, self._view.camera, self._view.size), gray.mT
 
 

@@ -1,7 +1,12 @@
 """Renderers without derivatives, set up as those in facegen.rivals; and the list of all rivals."""
 
+import ctypes
+import functools
 import importlib
 import os
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from facegen.rivals import (
+    AMBIENT,
     BACKGROUND,
+    DIFFUSE,
+    LIGHT,
     Deodr,
     DeodrBlurred,
     PyTorch3D,
@@ -107,4 +115,43 @@ class OpenGL(Renderer):
         return np.asarray(picture.reshape(self._target.size[::-1])[::-1], dtype=np.float32)
 
 
-RIVALS: tuple[type[Renderer], ...] = (Deodr, DeodrBlurred, PyTorch3D, Sim3DR, OpenGL)
+class Handwritten(Renderer):
+    """limit.cpp, a limit rather than a rival: what the picture costs if nothing else is wanted."""
+
+    name: ClassVar[str] = "hand-written C++ that keeps no faces"
+    install: ClassVar[str] = "apt install g++, 12 or later"
+
+    def __init__(self, view: View) -> None:
+        self._draw = _handwritten().draw
+        self._faces = np.ascontiguousarray(view.faces)
+        self._size = view.size
+        focal = 0.5 * view.size * view.camera.distance / view.camera.half_height
+        lens = (view.camera.distance, focal, 0.5 * view.size)
+        self._view = np.array([*lens, *(DIFFUSE * LIGHT), AMBIENT, BACKGROUND], dtype=np.float32)
+
+    def __call__(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Renderer."""
+        picture = np.empty((self._size, self._size), dtype=np.float32)
+        vertices = np.ascontiguousarray(vertices, dtype=np.float32)
+        place, faces, view, shown = (
+            ctypes.c_void_p(one.ctypes.data) for one in (vertices, self._faces, self._view, picture)
+        )
+        self._draw(place, len(vertices), faces, len(self._faces), self._size, view, shown)
+        return picture
+
+
+@functools.cache
+def _handwritten() -> ctypes.CDLL:
+    """limit.cpp, compiled for this processor."""
+    source = Path(__file__).with_name("limit.cpp")
+    fast = ("-std=c++17", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "limit.so")
+        try:
+            subprocess.run(["c++", *fast, source, "-o", library], check=True, capture_output=True)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            raise ModuleNotFoundError("no C++ compiler, or one that is too old") from error
+        return ctypes.CDLL(str(library))
+
+
+RIVALS: tuple[type[Renderer], ...] = (Deodr, DeodrBlurred, PyTorch3D, Sim3DR, OpenGL, Handwritten)
