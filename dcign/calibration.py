@@ -132,7 +132,8 @@ def calibration_of(run: Run, track: Track = untracked) -> Calibration:
 def dataset_of(run: Run) -> MiniBatches:
     """The data set that a run was trained on; raises UserError when it is gone or another one."""
     try:
-        dataset = open_data(Path(run.data_path), run.config.network.image_size)
+        size = run.config.network.image_size
+        dataset = open_data(Path(run.data_path), size, run.device.type)
     except UserError as error:
         raise UserError(
             f"{run.path}: the data set it was trained on is needed (`evaluate` takes another with "

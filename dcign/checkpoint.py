@@ -63,6 +63,11 @@ class Run:
     precision: Precision | None
     continued_from: tuple[int, ...] = ()
 
+    @property
+    def device(self) -> torch.device:
+        """Where its network is now."""
+        return next(self.network.parameters()).device
+
 
 def load_run(path: str | Path) -> Run:
     """The newest sound checkpoint of the run in a folder.

@@ -22,6 +22,9 @@ from facegen.minibatches import MiniBatches
 AHEAD = 2
 """Batches read in advance."""
 
+RENDERED = 256
+"""Images that a GPU is asked to render at once, about: those of one step take it as long."""
+
 RESIDENT_SHARE = 0.5
 """The part of a GPU's free memory that the data set may take to live there."""
 
@@ -29,6 +32,7 @@ BATCHES, NOISE = 0, 1
 """What a random stream is for."""
 
 Item = TypeVar("Item")
+Step = TypeVar("Step")
 
 
 def stream(seed: int, purpose: int, step: int) -> np.random.Generator:
@@ -61,7 +65,9 @@ class Batch:
     draw: Draw
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(self.images.to(device), self.truth.to(device), self.draw)
+        # What is in ordinary memory has been taken when these return; a GPU is not waited for.
+        images, truth = (x.to(device, non_blocking=True) for x in (self.images, self.truth))
+        return Batch(images, truth, self.draw)
 
 
 class Resident(NamedTuple):
@@ -94,6 +100,9 @@ class Batches:
                     f"{config.ratio} asks for some; generate more"
                 )
         self._resident: Resident | None = None
+        of_step = config.groups * (config.samples or dataset.group_size)
+        is_rendered_there = dataset.slow and device.type == "cuda"
+        self._steps_at_once = max(1, RENDERED // of_step) if is_rendered_there else 1
 
     def draw(self, step: int) -> Draw:
         """Which mini-batches a step sees, a function of (seed, step)."""
@@ -142,23 +151,40 @@ class Batches:
         if self._resident is not None:
             yield from map(self.read, steps)
             return
-        with contextlib.closing(prefetched(self.read, steps)) as ahead:
-            for batch in ahead:
-                yield batch.to(self.device)
+        some = range(0, len(steps), self._steps_at_once)
+        chunks = (steps[first : first + self._steps_at_once] for first in some)
+        with contextlib.closing(prefetched(self._read_some, chunks)) as ahead:
+            for read in ahead:
+                for batch in read:
+                    yield batch.to(self.device)
 
     def read(self, step: int) -> Batch:
         """The batch of a step; on the GPU if the data set lives there, else on the CPU."""
-        draw = self.draw(step)
         if self._resident is None:
-            size = self.config.network.image_size
-            images, labels = reduced_images(self.dataset, size).read(draw.group_id, draw.sample)
-            pixels, truth = torch.from_numpy(images), torch.from_numpy(self._scaled(labels))
-        else:
-            group, sample = (
-                torch.from_numpy(x).to(self.device) for x in (draw.group_id, draw.sample)
-            )
-            pixels, truth = (x[group[:, None], sample] for x in self._resident)
+            (batch,) = self._read_some(range(step, step + 1))
+            return batch
+        draw = self.draw(step)
+        group, sample = (torch.from_numpy(x).to(self.device) for x in (draw.group_id, draw.sample))
+        pixels, truth = (x[group[:, None], sample] for x in self._resident)
         return Batch(network_input(pixels, self.config.network.image_size), truth, draw)
+
+    def _read_some(self, steps: range) -> list[Batch]:
+        """The batches of steps, on the CPU, read or rendered together."""
+        size, draws = self.config.network.image_size, [self.draw(step) for step in steps]
+        group_id, sample = (
+            np.concatenate([getattr(draw, name) for draw in draws])
+            for name in ("group_id", "sample")
+        )
+        found = reduced_images(self.dataset, size).read(group_id, sample)
+        images, labels = (plane.reshape(len(draws), -1, *plane.shape[1:]) for plane in found)
+        return [
+            Batch(
+                network_input(torch.from_numpy(pixels), size),
+                torch.from_numpy(self._scaled(told)),
+                draw,
+            )
+            for pixels, told, draw in zip(images, labels, draws, strict=True)
+        ]
 
     def _scaled(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scalar factors among the label columns, -1..1 over their ranges."""
@@ -196,7 +222,7 @@ def _check_fits(dataset: MiniBatches, config: TrainConfig) -> None:
         )
 
 
-def prefetched(make: Callable[[int], Item], steps: Iterable[int]) -> Generator[Item, None, None]:
+def prefetched(make: Callable[[Step], Item], steps: Iterable[Step]) -> Generator[Item, None, None]:
     """The items make(step) in order, made up to AHEAD in advance by one thread."""
     pending: deque[Future[Item]] = deque()
     executor = ThreadPoolExecutor(max_workers=1)

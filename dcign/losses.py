@@ -58,7 +58,8 @@ def scales_loss(
         logs.append(torch.log(scale * energy / count + ROUNDING))
         weights.append((count / images) ** FLATNESS)
         error, scale = coarse, 4 * scale
-    share = torch.tensor(weights, device=error.device) * (0.5 * images * pixels / sum(weights))
+    share = torch.tensor(weights).to(error.device, non_blocking=True)
+    share = share * (0.5 * images * pixels / sum(weights))
     return (torch.stack(logs) * share).sum(), math.log(ROUNDING) * share.sum()
 
 

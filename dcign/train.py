@@ -167,13 +167,14 @@ class Training:
     def _update(self, batch: Batch) -> Record:
         """One step on the bound, summed over pixels and images."""
         config, images = self.config, batch.images
-        factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device)
+        factor_id = torch.from_numpy(batch.draw.factor_id).to(self.device, non_blocking=True)
         active = active_units(factor_id, config.network.code_size)
         in_half = self.settings.precision == "bfloat16"
         half = torch.autocast(self.device.type, torch.bfloat16, enabled=in_half)
         with half:
             posterior = self.network.encode(images)
-        random = noise(config, self.step, tuple(posterior.mean.shape)).to(self.device)
+        random = noise(config, self.step, tuple(posterior.mean.shape))
+        random = random.to(self.device, non_blocking=True)
         given = Given(
             posterior=posterior,
             noise=random,

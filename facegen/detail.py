@@ -24,8 +24,9 @@ from facegen.raster import Fragments, interpolate_seen, mix
 from facegen.shading import Lights, Surface, shade
 from facegen.skin import mottled, paint
 
-_AT_ONCE = 2**18
-"""Samples in a band of a picture: more need more memory and are no faster."""
+_AT_ONCE, _AT_ONCE_ELSEWHERE = 2**18, 2**20
+"""Samples in a band of a picture: more need more memory and are no faster, on the CPU; elsewhere,
+where every small operation has its price, four times as many."""
 
 _LOCKS, _RELIEF = 0.30, 0.35
 """How much strands differ in colour, and how far their relief turns normals, radians."""
@@ -92,8 +93,8 @@ class Painter:
             start = sum(plane.shape[0] for plane in planes)
             self._rows[field.name] = slice(start, start + len(flat)), field_plane.shape[:-1]
             planes.append(flat)
-        bodies = torch.zeros(3, anatomy.points.shape[1] - count)
-        tresses = torch.cat([torch.ones(1, count), combed])
+        bodies = combed.new_zeros(3, anatomy.points.shape[1] - count)
+        tresses = torch.cat([combed.new_ones(1, count), combed])
         planes.append(torch.cat([bodies, tresses], dim=1))
         self._fields = torch.cat(planes)
 
@@ -174,7 +175,8 @@ class Painter:
         planes += [surface.wet[None], *mixed, self._fields]
         attributes = torch.cat(planes).T[None].contiguous()
         height, width = fragments.face_id.shape[1:]
-        rows = max(1, _AT_ONCE // width)
+        at_once = _AT_ONCE if screen.device.type == "cpu" else _AT_ONCE_ELSEWHERE
+        rows = max(1, at_once // width)
         for top in range(0, height, rows):
             band = Fragments(
                 fragments.face_id[:, top : top + rows], fragments.depth[:, top : top + rows]

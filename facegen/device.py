@@ -5,6 +5,7 @@ from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -24,6 +25,14 @@ def _made(values: Values, device: torch.device, dtype: torch.dtype) -> Tensor:
     # A tensor of inference mode could not serve where there are gradients later.
     with torch.inference_mode(False):
         return torch.tensor(values, device=device, dtype=dtype)
+
+
+def carried(values: NDArray[Any], device: torch.device) -> Tensor:
+    """An array as a tensor on a device, which is not waited for; on the CPU its memory is shared.
+
+    CUDA has taken what is in ordinary memory by the time that it returns.
+    """
+    return torch.from_numpy(values).to(device, non_blocking=True)
 
 
 def is_plain(*tensors: Tensor) -> bool:

@@ -1,5 +1,6 @@
 """How fast a GPU draws, beside what its memory would allow and beside PyTorch3D's rasterizer."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,8 @@ from facegen.raster import rasterize
 from facegen.render import Renderer, RenderSettings
 from facegen.scene import SPLITS, Variables, mini_batch
 from facegen.view import View
+
+log = logging.getLogger(__name__)
 
 _COPIES = 20
 
@@ -124,7 +127,9 @@ def report(
     rasterizers = {"ours": raster(None)}
     try:
         rasterizers["pytorch3d"] = raster("pytorch3d")
-    except UserError:
+    except (UserError, ImportError, RuntimeError) as error:
+        # Not there, built for another torch, or without CUDA: what else was measured is kept.
+        log.warning("PyTorch3D is not measured: %s", error)
         rasterizers["pytorch3d"] = float("nan")
     speed = _copying(device, seconds)
     return {

@@ -4,6 +4,8 @@ A lattice of random numbers, interpolated smoothly (Perlin, "An Image Synthesize
 same on every machine, has derivatives, and no picture of it is kept anywhere.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,12 +48,11 @@ def noises(coordinates: Tensor, kinds: range) -> Tensor:
         textures = coordinates.new_empty((len(kinds), coordinates.shape[1]))
         _interpolate(array(coordinates), _LATTICE, kinds.start, scale, textures.numpy())
         return textures
-    lattice = torch.from_numpy(_LATTICE).to(coordinates)
+    lattice = _lattice(coordinates.device, coordinates.dtype)
     cell = coordinates.detach().floor()
     part = coordinates - cell
     ahead = part * part * (3 - 2 * part)
-    steps = torch.tensor(_STEPS[: len(cell)], device=cell.device)[:, None]
-    first = (cell.long() * steps).sum(dim=0)
+    first = sum(step * along for step, along in zip(_STEPS, cell.long(), strict=False))
     found = []
     for kind in kinds:
         place = first + _KIND * kind
@@ -60,6 +61,13 @@ def noises(coordinates: Tensor, kinds: range) -> Tensor:
             corners = [low + share * (high - low) for low, high in _pairs(corners)]
         found.append(corners[0] * scale)
     return torch.stack(found)
+
+
+@lru_cache(maxsize=8)
+def _lattice(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Carried over once; not of inference mode, which could not serve where gradients are."""
+    with torch.inference_mode(False):
+        return torch.from_numpy(_LATTICE).to(device, dtype)
 
 
 def _offset(corner: int) -> int:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.appearance import Appearance
+from facegen.device import carried
 from facegen.shading import Surface
 
 
@@ -57,7 +57,7 @@ class People:
         if isinstance(numbers, slice):
             return _some(self, numbers)
         # Once, and not for each of them.
-        return _some(self, torch.from_numpy(numbers).to(self.vertices.device))
+        return _some(self, carried(numbers, self.vertices.device))
 
 
 def distinct(

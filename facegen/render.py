@@ -1,7 +1,6 @@
 """From labels and identities to pictures. Reads top to bottom."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from facegen.decode import Decoder
 from facegen.detail import Lit, Painter
-from facegen.device import constant, exactly, move
+from facegen.device import carried, constant, exactly, move
 from facegen.geometry import direction, project
 from facegen.harmonics import surroundings
 from facegen.latents import LABELS, set_up
@@ -102,12 +101,7 @@ class Renderer:
 
         expression (batch, len(model.expression_basis)): None is the neutral face.
         """
-        with self.there():
-            return self.decoder.people(identity, expression, texture)
-
-    def there(self) -> AbstractContextManager[object]:
-        """Makes new tensors on our device. On the CPU they are anyway, without a price on each."""
-        return nullcontext() if self.device.type == "cpu" else self.device
+        return self.decoder.people(identity, expression, texture)
 
     @exactly
     def pose(self, vertices: Tensor, turn: Tensor) -> Tensor:
@@ -159,10 +153,9 @@ class Renderer:
             batch = max(len(light), len(screen))
             fragments, screen = fragments.expand(batch), screen.expand(batch, -1, -1)
             lit = Lit(surface, light, visible, opened, *lights)
-            with self.there():
-                shown = self.painter(
-                    lit, people.appearance, screen, self.faces, fragments, colour=colour
-                )
+            shown = self.painter(
+                lit, people.appearance, screen, self.faces, fragments, colour=colour
+            )
             return self._finish(shown, screen, fragments, background)
         layers = shade(surface, light, visible, opened, *lights, sight, colour=colour)
         return composite(
@@ -210,7 +203,7 @@ class Renderer:
         everyone, _, which = distinct(identity, expression)
         size = self.settings.size
         output = np.empty((len(labels), size, size, 3 if colour else 1), dtype=np.uint8)
-        views = self.view(torch.from_numpy(labels).to(self.device), names)
+        views = self.view(carried(labels, self.device), names)
         with torch.no_grad():
             for rows, people, view in self.scenes(everyone, which, views):
                 output[rows] = levels(self.render(people, view, colour=colour))
@@ -242,7 +235,7 @@ class Renderer:
 
     def _decoded(self, coefficients: NDArray[np.float32]) -> People:
         """People of coefficients (person, coefficient), as `scenes` has them."""
-        them = torch.from_numpy(coefficients).to(self.device)
+        them = carried(coefficients, self.device)
         who, how = them[:, : self.model.identity_size], them[:, self.model.identity_size :]
         people = self.people(who, how if how.shape[1] else None)
         # Below that size, forty small tensors that nobody would read.

@@ -97,7 +97,7 @@ class _Visibility(torch.autograd.Function):
         vertices, normals, light = inputs
         with torch.enable_grad():
             seen, look = from_light(vertices, light)
-            finer = torch.tensor([_FINER, _FINER, 1.0])
+            finer = constant((_FINER, _FINER, 1.0), seen)
             receivers, slopes = receive(seen, look @ normals)
             planes = finer * seen, finer * receivers, slopes / _FINER
         moved = penumbra.backward(

@@ -168,7 +168,7 @@ class Hairdresser:
         reached = reached.expand(-1, -1, columns)
         below = reached.floor().clamp(max=GUIDES - 2)
         flat = below.long().flatten(1)[:, None].expand(-1, 3, -1)
-        place = flat * columns + torch.arange(columns).repeat(rows)
+        place = flat * columns + torch.arange(columns, device=tip.device).repeat(rows)
         table = self._guides.flatten(1).expand(len(tip), -1, -1)
         first, second = table.gather(2, place), table.gather(2, place + columns)
         part = (reached - below).flatten(1)[:, None]

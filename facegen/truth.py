@@ -96,13 +96,13 @@ class GroundTruth:
     @exactly
     def __call__(self, people: People, view: View) -> Truth:
         """The truth about renderer.render(people, view), without gradients."""
-        with torch.no_grad(), self._renderer.there():
+        with torch.no_grad():
             return self._tell(people, view)
 
     @exactly
     def parts(self, people: People, view: View) -> Tensor:
         """What pixels show (batch, height, width) alone, in a third of the time."""
-        with torch.no_grad(), self._renderer.there():
+        with torch.no_grad():
             vertices = self._renderer.pose(people.vertices, view.turn)
             fragments, seen, painted = self._look(people, view, vertices)
             return _parts(fragments.face_id >= 0, painted[..., 6], seen[..., 10:])
@@ -176,7 +176,7 @@ class GroundTruth:
         inside = ((points[..., :2] >= 0) & (points[..., :2] < size)).all(dim=-1)
         place = points[..., :2] * (_SIGHT_SAMPLES / size) - 0.5
         column, row = place.floor().long().clamp(0, _SIGHT_SAMPLES - 2).unbind(-1)
-        image = torch.arange(len(points))[:, None]
+        image = torch.arange(len(points), device=points.device)[:, None]
         # The furthest of the four samples around: a landmark on an edge is not behind it.
         around = [depth[image, row + i, column + j] for i in (0, 1) for j in (0, 1)]
         return inside & (points[..., 2] < torch.stack(around).amax(dim=0) + _SIGHT_MM)

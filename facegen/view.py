@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.device import carried
 from facegen.geometry import Camera, about
 
 
@@ -64,7 +65,7 @@ class View:
     def some(self, numbers: NDArray[np.intp]) -> "View":
         """Those views, in that order."""
         # Once, and not for each of them.
-        rows = torch.from_numpy(numbers).to(self.turn.device)
+        rows = carried(numbers, self.turn.device)
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         planes: dict[str, Any] = {
             name: None if plane is None else plane[rows] for name, plane in named

@@ -19,9 +19,9 @@ if not torch.cuda.is_available():
 
 @pytest.fixture(scope="session")
 def head() -> MorphableModel:
-    """The default head, as `make model` built it."""
-    if not DEFAULT_MODEL.exists():
-        pytest.skip("no data/head.h5: run `make model`")
+    """The default head; `make test` builds it first."""
+    if not DEFAULT_MODEL.is_file():
+        pytest.skip(f"no {DEFAULT_MODEL}; run `make model`")
     return load()
 
 
@@ -39,14 +39,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "faces"
     assert all(shard.rendered for shard in generation(out, workers=1))
     return out
-
-
-@pytest.fixture(scope="session")
-def face_model() -> MorphableModel:
-    """The default head; `make test` builds it first."""
-    if not DEFAULT_MODEL.is_file():
-        pytest.skip(f"no {DEFAULT_MODEL}; run `make model`")
-    return load()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ CONFIG = GenerateConfig(size=32, train=1, test=1, factors=("azimuth", "expressio
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, face_model: MorphableModel) -> Path:
+def told(tmp_path_factory: pytest.TempPathFactory, head: MorphableModel) -> Path:
     """2 + 2 mini-batches with their truth."""
     out = tmp_path_factory.mktemp("told") / "faces"
     work = Generation(CONFIG, out, DEFAULT_MODEL, workers=1)
@@ -47,9 +47,9 @@ def test_plain_h5py_finds_the_truth_and_its_units(told: Path) -> None:
         assert 3 < lips.sum() < 60
 
 
-def test_it_is_what_the_renderer_says(told: Path, face_model: MorphableModel) -> None:
+def test_it_is_what_the_renderer_says(told: Path, head: MorphableModel) -> None:
     dataset = Dataset(told)
-    renderer = Renderer(face_model, RenderSettings(size=32))
+    renderer = Renderer(head, RenderSettings(size=32))
     for group, row in ((0, 13), (1, 4)):
         read, kept = dataset.read("train", [group]), dataset.read_truth("train", [group])
         labels, identity, expression = (
@@ -67,7 +67,7 @@ def test_it_is_what_the_renderer_says(told: Path, face_model: MorphableModel) ->
             assert np.quantile(apart, 0.999) <= tolerance, column.name
 
 
-def test_pictures_and_truth_share_a_renderer(face_model: MorphableModel) -> None:
+def test_pictures_and_truth_share_a_renderer(head: MorphableModel) -> None:
     sources = []
 
     def opened(config: GenerateConfig, model_path: Path | None) -> Source:

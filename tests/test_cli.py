@@ -247,7 +247,7 @@ def test_training_takes_the_largest_data_set(
         assert default_folder() == Path("data") / name
 
 
-def test_the_configuration_is_shown_as_json(tmp_path: Path, face_model: object) -> None:
+def test_the_configuration_is_shown_as_json(tmp_path: Path, head: object) -> None:
     out = tmp_path / "faces"
     result = run("generate", "--preset", "tiny", "--seed", "7", "--out", out, "--dry-run")
     assert result.exit_code == 0, result.output

@@ -218,6 +218,18 @@ def test_what_is_read_ahead_comes_in_order(synthetic_dataset: Path) -> None:
     assert step == 22
 
 
+def test_steps_that_are_read_together_are_those_that_are_read_alone(
+    synthetic_dataset: Path,
+) -> None:
+    work, alone = batches(synthetic_dataset), batches(synthetic_dataset)
+    work._steps_at_once = 4
+    expected = [alone.read(step) for step in range(3, 14)]
+    for batch, other in zip(work.batches(range(3, 14)), expected, strict=True):
+        assert torch.equal(batch.images, other.images)
+        assert torch.equal(batch.truth, other.truth)
+        np.testing.assert_array_equal(batch.draw.group_id, other.draw.group_id)
+
+
 def test_a_failure_comes_in_its_place_and_no_thread_stays() -> None:
     def make(step: int) -> int:
         if step == 5:

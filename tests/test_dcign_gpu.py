@@ -14,6 +14,9 @@ from dcign.config import PRESETS, TrainConfig
 from dcign.data import Batches
 from dcign.study import Study
 from dcign.train import Training
+from facegen.live import LiveDataset
+from facegen.morphable import MorphableModel
+from facegen.presets import GenerateConfig
 from facegen.shards import Dataset
 
 pytestmark = [
@@ -76,6 +79,19 @@ def test_codes_and_pictures_of_a_gpu_are_those_of_the_cpu(
     on_gpu = encode(run.network, data, "test", groups)
     np.testing.assert_allclose(on_gpu.mean, on_cpu.mean, rtol=0.01, atol=0.01)
     np.testing.assert_allclose(decode(run.network, on_cpu.mean), pictures, rtol=0.02, atol=0.02)
+
+
+def test_a_gpu_renders_what_it_learns_from(head: MorphableModel) -> None:
+    """Many steps' images at once, and nearly those that the CPU renders."""
+    scenes = GenerateConfig(size=32, train=2, test=1)
+    steps, drawn = range(5), []
+    for device in (GPU, CPU):
+        work = Batches(LiveDataset(scenes, device=device.type), TINY, device)
+        work.load_resident()
+        drawn.append([batch.images.cpu() for batch in work.batches(steps)])
+    images, others = (torch.stack(some) for some in drawn)
+    assert ((images - others).abs() < 1.5 / 255).float().mean() > 0.99
+    assert images.std() > 0.1
 
 
 def test_a_study_on_a_gpu_trains_and_glances(synthetic_dataset: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from balls import lit_balls, scene
 from facegen import gpu_rate, render, shadow, truth
 from facegen.device import constant, move
 from facegen.morphable import MorphableModel
-from facegen.raster import Fragments, interpolate, plain, rasterize, resolve
+from facegen.raster import Fragments, interpolate, interpolate_seen, plain, rasterize, resolve
 from facegen.render import Renderer, RenderSettings
 from facegen.truth import GroundTruth
 
@@ -28,6 +28,31 @@ def test_plain_interpolation_equals_the_compiled(shared: bool) -> None:
         image = function(*inputs, faces, last)
         results.append((image, *torch.autograd.grad((image * weights).sum(), inputs)))
     torch.testing.assert_close(*results)
+
+
+def test_plain_interpolation_of_what_is_seen_equals_the_compiled() -> None:
+    screen, faces, fragments = scene()
+    one = Fragments(fragments.face_id[:1], fragments.depth[:1])
+    results = []
+    for function, last in ((interpolate_seen, one), (plain.interpolate_seen, one.face_id)):
+        inputs = [plane[:1].double().requires_grad_() for plane in (screen.square(), screen)]
+        planes = function(*inputs, faces, last)
+        results.append((planes, *torch.autograd.grad(planes.sin().sum(), inputs)))
+    torch.testing.assert_close(*results)
+
+
+def test_plain_interpolation_does_not_ask_what_nobody_sees() -> None:
+    """Vertices behind the camera, at no place or at no depth spoil no gradient."""
+    screen, faces, fragments = scene()
+    bad = torch.tensor([[0.0, 0.0, 0.0], [1e30, 1.0, -1.0], [float("nan"), 1.0, 1.0]])
+    more = torch.arange(3, dtype=torch.int32)[None] + screen.shape[1]
+    screen = torch.cat([screen, bad.expand(2, -1, -1)], dim=1).requires_grad_()
+    attributes = torch.ones_like(screen).requires_grad_()
+    face_id = torch.where(fragments.face_id >= 0, fragments.face_id + 1, -1)
+    image = plain.interpolate(attributes, screen, torch.cat([more, faces]), face_id)
+    for gradient in torch.autograd.grad(image.square().sum(), (attributes, screen)):
+        assert gradient.isfinite().all()
+    assert image.isfinite().all()
 
 
 def test_plain_averages_equal_the_compiled() -> None:
@@ -137,13 +162,17 @@ def test_constants_are_made_once_for_each_device_and_type() -> None:
     assert constant((0.25, 4.0), like.to("meta")).device.type == "meta"
 
 
-def test_the_default_device_is_not_the_renderers(head: MorphableModel) -> None:
+@pytest.mark.parametrize("size", [32, render.FINE])
+def test_the_default_device_is_not_the_renderers(head: MorphableModel, size: int) -> None:
+    identity, labels = torch.zeros(1, head.identity_size), torch.zeros(1, 3)
     with torch.device("meta"):
-        renderer = Renderer(head, SETTINGS)
-    picture = renderer.render(
-        renderer.people(torch.zeros(1, head.identity_size)), renderer.view(torch.zeros(1, 3))
-    )
-    assert picture.device.type == "cpu"
+        renderer = Renderer(head, RenderSettings(size=size, samples_per_axis=1))
+        leaf = identity.clone().requires_grad_()
+        person, view = renderer.people(leaf), renderer.view(labels)
+        picture = renderer.render(person, view)
+        (gradient,) = torch.autograd.grad(picture.square().mean(), leaf)
+        told = vars(GroundTruth(renderer)(person, view))
+    assert {one.device.type for one in (picture, gradient, *told.values())} == {"cpu"}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")

@@ -59,7 +59,7 @@ def test_a_missing_face_model_is_one_line(tmp_path: Path) -> None:
         LiveDataset(GenerateConfig(size=16), tmp_path / "none.h5")
 
 
-def test_faces_come_as_they_are_stored(face_model: MorphableModel) -> None:
+def test_faces_come_as_they_are_stored(head: MorphableModel) -> None:
     """The real renderer: a part of a mini-batch is the same as the whole, but for rounding."""
     config = GenerateConfig(size=32, train=1, test=1)
     live = LiveDataset(config)

@@ -15,7 +15,7 @@ from facegen.truth_columns import PARTS
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory, face_model: MorphableModel) -> Path:
+def faces(tmp_path_factory: pytest.TempPathFactory, head: MorphableModel) -> Path:
     """2 + 2 mini-batches of real faces at 40x40: identity varies, and the expression."""
     out = tmp_path_factory.mktemp("real") / "faces"
     config = GenerateConfig(size=40, train=1, test=1, factors=("identity", "expression"), seed=3)
@@ -117,7 +117,7 @@ def test_a_panorama_lights_a_new_face(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(
-    arguments: list[str], text: str, tmp_path: Path, face_model: MorphableModel
+    arguments: list[str], text: str, tmp_path: Path, head: MorphableModel
 ) -> None:
     out = [] if "--out" in arguments else ["--out", tmp_path / "face.png"]
     assert text in assert_one_line(run("render", *arguments, *out))
@@ -130,7 +130,7 @@ def test_no_such_image(faces: Path) -> None:
     assert "has 40" in line
 
 
-def test_another_face_model_is_refused(synthetic_dataset: Path, face_model: MorphableModel) -> None:
+def test_another_face_model_is_refused(synthetic_dataset: Path, head: MorphableModel) -> None:
     line = assert_one_line(run("render", "--from", synthetic_dataset, "--index", "0"))
     assert "--face-model" in line
     assert "fake head" in line

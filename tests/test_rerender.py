@@ -16,7 +16,7 @@ from facegen.shards import Dataset
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory, face_model: MorphableModel) -> Dataset:
+def faces(tmp_path_factory: pytest.TempPathFactory, head: MorphableModel) -> Dataset:
     """4 + 4 mini-batches of real faces at 32x32, without shadows, by two workers."""
     out = tmp_path_factory.mktemp("real") / "faces"
     config = GenerateConfig(size=32, train=1, test=1, shadows=False)
@@ -24,19 +24,17 @@ def faces(tmp_path_factory: pytest.TempPathFactory, face_model: MorphableModel) 
     return Dataset(out)
 
 
-def test_an_image_comes_back_from_its_labels(faces: Dataset, face_model: MorphableModel) -> None:
-    assert faces.manifest.header.fingerprint == face_model.fingerprint
+def test_an_image_comes_back_from_its_labels(faces: Dataset, head: MorphableModel) -> None:
+    assert faces.manifest.header.fingerprint == head.fingerprint
     settings = RenderSettings(size=faces.size, shadows=faces.config["shadows"])
-    renderer = Renderer(face_model, settings)
+    renderer = Renderer(head, settings)
     for group in (0, 3):
         stored = faces.read("train", [group])
         again = renderer.images(stored.labels[0, 5:8], stored.identity[0, 5:8])
         np.testing.assert_array_equal(again, stored.images[0, 5:8])
 
 
-def test_a_scene_makes_one_renderer(
-    face_model: MorphableModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scene_makes_one_renderer(head: MorphableModel, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
     def counted(model: MorphableModel, settings: RenderSettings) -> Renderer:
@@ -44,7 +42,7 @@ def test_a_scene_makes_one_renderer(
         return made[-1]
 
     monkeypatch.setattr("facegen.rerender.Renderer", counted)
-    scene = new_scene(face_model, RenderSettings(size=16), 0, {}, {})
+    scene = new_scene(head, RenderSettings(size=16), 0, {}, {})
     assert scene.picture().shape == scene.truth().depth.shape[1:] == (16, 16)
     assert len(made) == 1
 

@@ -64,7 +64,7 @@ def command(
     top = _rival("--ceiling", ceiling, "supervised", device)
     plain = _rival("--baseline", baseline, "vae", device)
     size = found.network.config.image_size
-    dataset = open_data(data, size) if data else dataset_of(found)
+    dataset = open_data(data, size, found.device.type) if data else dataset_of(found)
     for path, ending in ((target, ".json"), (html, ".html")):
         if path:
             check_target(path, ending)

@@ -38,6 +38,7 @@ def composite(
             side=side,
             channels=channels,
             lanes=_LANES,
+            enable_fp_fusion=True,
         )
     return pixels
 
@@ -56,6 +57,7 @@ def visibility(receivers: Tensor, slopes: Tensor, depth: Tensor) -> Tensor:
             depth.shape[1],
             depth.shape[2],
             lanes=_LANES,
+            enable_fp_fusion=True,
         )
     return share
 

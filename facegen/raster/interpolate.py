@@ -40,8 +40,7 @@ def interpolate_seen(
     assert len(screen) == 1, "one picture"
     _check(attributes, screen, fragments.face_id)
     if screen.device.type != "cpu":
-        seen = fragments.face_id >= 0
-        return interpolate(attributes, screen, faces, fragments)[seen].T.contiguous()
+        return plain.interpolate_seen(attributes, screen, faces, fragments.face_id)
     planes: Tensor = _InterpolateSeen.apply(  # type: ignore[no-untyped-call]
         attributes, screen, faces, fragments.face_id
     )

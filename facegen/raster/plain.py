@@ -15,22 +15,46 @@ _LEAST = 1e-20
 def interpolate(attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor) -> Tensor:
     """See facegen.raster.interpolate, which has checked the arguments."""
     batch, height, width = face_id.shape
-    covered = face_id >= 0
-    corners = faces.long()[face_id.clamp(min=0).long()]
+    covered = (face_id >= 0)[..., None]
+    # The background asks for all faces in turn: gradients by one vertex are added one by one, and
+    # half of a picture would wait for another.
+    anything = torch.arange(height * width, device=screen.device).view(height, width) % len(faces)
+    corners = faces.long()[torch.where(face_id >= 0, face_id, anything)]
     picture = torch.arange(batch, device=screen.device)[:, None, None, None]
-    place = screen[picture, corners]
+    # Where such a face has no coordinates, gradients would be nan times 0.
+    place = torch.where(covered[..., None], screen[picture, corners], 1)
     column = torch.arange(width, device=screen.device).to(screen.dtype) + 0.5
     row = torch.arange(height, device=screen.device).to(screen.dtype) + 0.5
-    x = place[..., 0] - column[:, None]
-    y = place[..., 1] - row[:, None, None]
-    (ax, bx, cx), (ay, by, cy) = x.unbind(-1), y.unbind(-1)
+    picture = picture if len(attributes) == batch else torch.zeros_like(picture)
+    image = _mixed(attributes, picture[..., 0], corners, _shares(place, column, row[:, None]))
+    return torch.where(covered, image, 0)
+
+
+def interpolate_seen(attributes: Tensor, screen: Tensor, faces: Tensor, face_id: Tensor) -> Tensor:
+    """See facegen.raster.interpolate; the device is waited for."""
+    picture, row, column = (face_id >= 0).nonzero(as_tuple=True)
+    corners = faces.long()[face_id[picture, row, column]]
+    x, y = (index.to(screen.dtype) + 0.5 for index in (column, row))
+    shares = _shares(screen[picture[:, None], corners], x, y)
+    return _mixed(attributes, picture, corners, shares).T.contiguous()
+
+
+def _shares(place: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Coordinates (..., 3) at points x, y of faces whose corners are at place (..., 3, 3)."""
+    (ax, bx, cx) = (place[..., 0] - x[..., None]).unbind(-1)
+    (ay, by, cy) = (place[..., 1] - y[..., None]).unbind(-1)
     areas = torch.stack([cx * by - bx * cy, ax * cy - cx * ay, bx * ay - ax * by], dim=-1)
     side = torch.where(areas.sum(-1, keepdim=True) >= 0, 1.0, -1.0).to(areas)
     shares = (side * areas).clamp(min=_LEAST) / place[..., 2]
-    shares = shares / shares.sum(-1, keepdim=True)
-    picture = picture if len(attributes) == batch else torch.zeros_like(picture)
-    image = (shares[..., None] * attributes[picture, corners]).sum(-2)
-    return torch.where(covered[..., None], image, 0)
+    return shares / shares.sum(-1, keepdim=True)
+
+
+def _mixed(attributes: Tensor, picture: Tensor, corners: Tensor, shares: Tensor) -> Tensor:
+    """Attributes (..., channel) of corners (..., 3): one by one, as each takes much memory."""
+    total = torch.zeros((), dtype=shares.dtype, device=shares.device)
+    for share, corner in zip(shares.unbind(-1), corners.unbind(-1), strict=True):
+        total = total + share[..., None] * attributes[picture, corner]
+    return total
 
 
 def box(samples: Tensor, face_id: Tensor, side: int) -> tuple[Tensor, Tensor]:

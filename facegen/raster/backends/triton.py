@@ -48,7 +48,7 @@ def rasterize(screen: Tensor, faces: Tensor, height: int, width: int, *, cull: b
                 num_warps=1,
             )
             _unpack[(triton.cdiv(keys.numel(), _SAMPLES),)](
-                keys, face_id, depth, keys.numel(), lanes=_SAMPLES
+                keys, face_id, depth, keys.numel(), lanes=_SAMPLES, enable_fp_fusion=False
             )
     return Fragments(face_id, depth)
 
