@@ -63,6 +63,12 @@ def paint(
     return colour if person.texture else _inside(colour, anatomy, person)
 
 
+def below_collar(anatomy: Anatomy, person: Appearance) -> Tensor:
+    """Signed distance (batch, vertex), mm, below the edge of a person's shirt."""
+    tone = Tone(*(number[:, None] for number in _numbers(person)))
+    return pigments.below_collar(tone, places(anatomy), _complexion(anatomy))
+
+
 def mottled(anatomy: Anatomy, person: Appearance, scales: int = 3) -> Tensor:
     """Textures of skin (batch, scale, vertex), about standard normal, coarse ones first."""
     phases = ((1 + scale) * person.mottle for scale in range(scales))

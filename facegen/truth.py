@@ -13,6 +13,7 @@ from facegen.geometry import project
 from facegen.people import People
 from facegen.raster import Fragments, interpolate, mix, rasterize
 from facegen.render import FINE, Renderer
+from facegen.skin import below_collar
 from facegen.truth_columns import PARTS
 from facegen.view import View
 
@@ -115,7 +116,10 @@ class GroundTruth:
         batch = len(vertices)
         normals = view.turn @ people.normals
         covered, fields = people.covered[:, None], self._fields[None]
-        planes = (normals, people.skin, people.hair, covered, fields)
+        cloth, person = renderer.anatomy.cloth[None], people.appearance
+        # Shirts are cut for each of them, if it is known for whom.
+        cloth = cloth if person is None else below_collar(renderer.anatomy, person)
+        planes = (normals, people.skin, people.hair, covered, fields, cloth[:, None])
         attributes = torch.cat([x.expand(batch, -1, -1) for x in planes], dim=1).mT.contiguous()
         screen = project(vertices, view.camera, size)
         fragments = rasterize(screen, renderer.faces, size, size)
@@ -194,21 +198,21 @@ def _intrinsics(view: View, size: int) -> Tensor:
 
 
 def _fields(anatomy: Anatomy) -> Tensor:
-    """The fields (field, vertex) that _parts reads, in its order."""
+    """The fields (field, vertex) that _parts reads, in its order, but for the last."""
     jaw = np.interp(anatomy.around.cpu().numpy(), _JAW_ANGLE, _JAW_HEIGHT)
     below_jaw = torch.from_numpy(jaw).to(anatomy.points) - anatomy.points[1]
     facial = torch.maximum(anatomy.beard, anatomy.moustache)
     return torch.stack(
         [
             anatomy.eye_angle, below_jaw, anatomy.ear, anatomy.lips, anatomy.mouth, anatomy.teeth,
-            anatomy.cloth, anatomy.scalp, facial, anatomy.brow, anatomy.lash,
+            anatomy.scalp, facial, anatomy.brow, anatomy.lash,
         ]
     )  # fmt: skip
 
 
 def _parts(somebody: Tensor, covered: Tensor, fields: Tensor) -> Tensor:
     """Labels (batch, height, width) from fields (..., field); what comes later lies on top."""
-    angle, below_jaw, ear, lips, mouth, teeth, cloth, scalp, facial, brow, lash = fields.unbind(-1)
+    angle, below_jaw, ear, lips, mouth, teeth, scalp, facial, brow, lash, cloth = fields.unbind(-1)
     skin, hidden = angle < 0, covered > _HIDES
     layers = {
         "skin": somebody,

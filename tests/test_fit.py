@@ -194,6 +194,21 @@ def test_a_folder_in_a_file_s_place_shows_before_the_fit(head, tmp_path, image) 
     assert [path.name for path in (tmp_path / "fits").iterdir()] == ["someone.gif"]
 
 
+@pytest.mark.parametrize(("error", "warns"), [(0.09, False), (0.19, True)])
+def test_a_fit_of_something_else_says_so(
+    head, tmp_path, image, monkeypatch, error: float, warns: bool
+) -> None:
+    def fit(self: Fitter, picture: Picture, steps: int) -> list[Fit]:
+        return [Fit(self.starts(picture)[0], error)]
+
+    monkeypatch.setattr(Fitter, "fit", fit)
+    Image.fromarray(image).save(tmp_path / "someone.png")
+    arguments = ["fit", str(tmp_path / "someone.png"), "--rendered", "--size", "16"]
+    result = CliRunner().invoke(cli, [*arguments, "--out", f"{tmp_path}/fits"])
+    assert result.exit_code == 0
+    assert ("a poor fit" in result.stderr) == warns
+
+
 def test_parameters_are_kept_whatever_becomes_of_pictures(
     fitter, tmp_path, image, monkeypatch
 ) -> None:

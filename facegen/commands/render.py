@@ -25,7 +25,7 @@ def scene_variables(command: Command) -> Command:
         flag = "--" + latent.name.replace("_", "-")
         low, high = latent.allowed
         text = (
-            f"In {latent.unit}, {low:g} to {high:g}; positive: {latent.positive}.  "
+            f"In {latent.unit}, {low:g} to {high:g}; as it grows, {latent.positive}.  "
             f"[default: {PORTRAIT.get(latent.name, latent.rest):.3g}]"
         )
         command = click.option(flag, latent.name, type=float, help=text)(command)
@@ -41,14 +41,14 @@ def scene_variables(command: Command) -> Command:
 @click.option(
     "--expression",
     type=WEIGHTS,
-    help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them; each "
-    f"{-EXPRESSION_LIMIT:g} to {EXPRESSION_LIMIT:g}, the others 0.",
+    help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them; meant "
+    f"for 0 to 1, each {-EXPRESSION_LIMIT:g} to {EXPRESSION_LIMIT:g}, the others 0.",
 )
 @click.option(
     "--environment",
     type=PATH,
-    help="Panorama that lights a new face; the key light stays on beside it only with "
-    "--light-azimuth or --light-elevation.",
+    help="Panorama, twice as wide as high and its middle straight behind the face, that lights a "
+    "new one; the key light stays on beside it only with --light-azimuth or --light-elevation.",
 )
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
 @click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
@@ -70,6 +70,8 @@ def command(
 
     With --truth, OUT.npz holds the truth about the picture and OUT-truth.png shows it.
     """
+    from facegen.benchmark import one_thread
+
     check_target(out, ".png")
     if truth:
         for path in _beside(out):
@@ -88,7 +90,9 @@ def command(
                 "--index and --split say which image of a data set; name it with --from"
             )
         scene = _new(described, size or NEW_SIZE, face_model)
-    _write(scene, colour, truth, out)
+    # One picture gives two threads nothing to share: on a busy machine they wait for each other.
+    with one_thread():
+        _write(scene, colour, truth, out)
 
 
 def _beside(out: Path) -> tuple[Path, Path]:

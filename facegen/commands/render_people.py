@@ -34,6 +34,7 @@ def command(
     out: Path,
 ) -> None:
     """Render a sheet of random people, to see whom a face model and facegen make."""
+    from facegen.benchmark import one_thread
     from facegen.crowd import crowd
     from facegen.morphable import load
     from facegen.pictures import png_bytes
@@ -46,5 +47,8 @@ def command(
         )
     check_target(out, ".png")
     renderer = Renderer(load(face_model), RenderSettings(size=size))
-    write_atomic(out, png_bytes(crowd(renderer, count, min(columns, count), seed, colour=not gray)))
+    # People are drawn one by one: two threads would have nothing to share.
+    with one_thread():
+        sheet = crowd(renderer, count, min(columns, count), seed, colour=not gray)
+    write_atomic(out, png_bytes(sheet))
     click.echo(f"{out}: written")

@@ -43,7 +43,8 @@ def _expressions(model: MorphableModel) -> str:
     if not model.expression_names:
         return "none"
     kind = "coefficients N(0, 1)" if model.expression_signed else "blend shapes, weights 0 to 1"
-    names = _listed(model.expression_names)
+    # All that can be asked for by name.
+    names = _listed(model.expression_names, 8 if model.expression_signed else 64)
     return f"{len(model.expression_names)} ({kind}), {names}"
 
 
