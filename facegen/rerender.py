@@ -174,6 +174,7 @@ def _same_kinds(expected: Any, found: Any) -> bool:
 def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSettings:
     """Settings with a panorama's light in place of sky and fill, and of the key light unless `key`.
 
+    Beside a key light both are halved, as either alone exposes the picture.
     panorama: a picture of everything around the head; see facegen.harmonics.of_panorama. Its values
     are taken as sRGB. Raises UserError when it cannot be read, or is black and the only light.
     """
@@ -183,8 +184,8 @@ def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSett
             f"{panorama}: all black, so it lights nothing; give a panorama with light in it, or a "
             "key light beside it with --light-azimuth"
         )
-    light = exposed(of_panorama(_radiance(picture)))
-    lights = settings.lights if key else replace(settings.lights, key=0.0)
+    light = (0.5 if key else 1.0) * exposed(of_panorama(_radiance(picture)))
+    lights = replace(settings.lights, key=0.5 * settings.lights.key if key else 0.0)
     rows = tuple(tuple(row) for row in light.tolist())
     return replace(settings, lights=lights, environment=rows)
 

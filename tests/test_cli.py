@@ -57,7 +57,9 @@ def test_render_says_what_scene_variables_may_be_and_are() -> None:
     text = " ".join(run("render", "--help").output.split())
     assert "In degree, -180 to 180; as it grows, the nose moves to the right. [default: 18]" in text
     assert "names them; meant for 0 to 1, each -5 to 5, the others 0." in text
-    assert "In mm, 35 to 200; as it grows, the camera steps back and zooms in. [default: 95.7]" in text
+    assert (
+        "In mm, 35 to 200; as it grows, the camera steps back and zooms in. [default: 95.7]" in text
+    )
 
 
 @pytest.mark.parametrize("name", [x.name for x in pkgutil.iter_modules(facegen.commands.__path__)])
