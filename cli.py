@@ -17,7 +17,7 @@ import click
 import dcign.commands
 import facegen.commands
 from facegen import __version__
-from facegen.console import INTERRUPTED, say
+from facegen.console import INTERRUPTED, heed_ctrl_c, say
 from facegen.errors import UserError
 
 USER_ERROR = 2
@@ -91,4 +91,5 @@ def cli() -> None:
 
 
 if __name__ == "__main__":
+    heed_ctrl_c()
     cli()

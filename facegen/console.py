@@ -1,5 +1,9 @@
 """What commands share: types of arguments, progress bars, tables."""
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +16,31 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """What a command exits with after Ctrl-C."""
 
+_SOON = 0.05
+"""Seconds."""
+
 
 def say(message: str) -> None:
     """Print one line to stderr, whatever characters a path in it has."""
     line = " ".join(message.split())
     click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), err=True)
+
+
+def heed_ctrl_c() -> None:
+    """Have Ctrl-C end the process even where Python throws its exception away: it comes again.
+
+    That is in what C calls back, as LLVM does all the time while kernels are compiled.
+    """
+
+    def hook(thrown_away: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(thrown_away.exc_type, KeyboardInterrupt):
+            sys.__unraisablehook__(thrown_away)
+            return
+        again = threading.Timer(_SOON, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
 
 
 class PathType(click.Path):

@@ -125,3 +125,31 @@ def test_a_full_disk_is_one_line_and_the_rest_is_kept(made: Path, tmp_path: Path
     assert list(digests(out)) == ["test-00002.h5"]
     list(generation(out))
     assert digests(out) == digests(made)
+
+
+CALLED_BACK = """
+import ctypes, os, signal, time
+from facegen.console import heed_ctrl_c
+heed_ctrl_c()
+
+@ctypes.CFUNCTYPE(None)
+def called_back():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0)
+
+called_back()
+for _ in range(600):
+    time.sleep(0.1)
+"""
+
+
+def test_ctrl_c_is_heard_where_python_throws_its_exception_away() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CALLED_BACK],
+        capture_output=True,
+        text=True,
+        preexec_fn=_heed_ctrl_c,
+        timeout=50,
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
