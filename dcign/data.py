@@ -151,8 +151,8 @@ class Batches:
         if self._resident is not None:
             yield from map(self.read, steps)
             return
-        some = range(0, len(steps), self._steps_at_once)
-        chunks = (steps[first : first + self._steps_at_once] for first in some)
+        many = self._steps_at_once
+        chunks = (steps[first : first + many] for first in range(0, len(steps), many))
         with contextlib.closing(prefetched(self._read_some, chunks)) as ahead:
             for read in ahead:
                 for batch in read:

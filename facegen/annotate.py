@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facegen.device import carried
 from facegen.people import distinct
 from facegen.render import Renderer
 from facegen.truth import GroundTruth
@@ -48,4 +49,4 @@ class Annotator:
         return found
 
     def _there(self, values: NDArray[np.float32]) -> Tensor:
-        return torch.from_numpy(values).to(self._renderer.device)
+        return carried(values, self._renderer.device)

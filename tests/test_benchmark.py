@@ -77,6 +77,13 @@ def test_installed_rivals_draw_our_picture(rival: type[Facegen]) -> None:
         assert report.gradients_cosine > 0.4
 
 
+def test_no_rival_changes_how_others_are_rounded() -> None:
+    """Libraries that are built for speed alone have what is denormal rounded to 0 in all others."""
+    vertices, faces = bumpy_spheres(400, count=1)
+    compare(vertices, faces, SIZE, budget=0.0)
+    assert np.float32(1e-40) * np.ones(1, np.float32) > 0
+
+
 def test_the_gradient_is_that_of_the_weighted_picture() -> None:
     """By differences of a picture with 64 times as many samples, whose outline moves smoothly."""
     spheres, faces = bumpy_spheres(3000, count=1)
