@@ -1,3 +1,3 @@
 """Differentiable rendering of 3D morphable faces, and data sets whose every factor is known."""
 
-__version__ = "0.10.1"
+__version__ = "0.11.0"

@@ -134,7 +134,7 @@ def survey(model: MorphableModel, normals: Tensor) -> Anatomy:
         # Whoever hangs it there, knows.
         "sheet": np.full((3, len(mean)), -99.0),
         # Known of closed mouths: lips that part let light on teeth.
-        "occlusion": np.maximum(fields["occlusion"], 0.7 * teeth),
+        "occlusion": np.maximum(fields["occlusion"], 0.7 * (teeth > 0)),
         "waves": waves,
         "uneven": waves[1, 1],
     }

@@ -34,9 +34,9 @@ class Grid:
 COARSE, DENSE = Grid(41, 10, 11), Grid(81, 28, 33)
 """For pictures in which the former's facets are a few pixels, and for larger ones."""
 
-GUIDES = 48
-LOWEST = -215.0
-"""Height below the eyes, mm, at which the longest hair ends."""
+GUIDES = 52
+HIGHEST, LOWEST = 19.0, -215.0
+"""Heights over the eyes, mm, from where hair leaves the skull to where the longest ends."""
 
 TOP = (0.0, 22.0, -12.0)
 """Centre of the skull over the eyes, mm, about which polar angles count."""
@@ -142,7 +142,7 @@ def curtain(
     around = around + shift * np.abs(column) ** 2
     crown = outside.polar(around, np.broadcast_to(polar, around.shape))
     last = crown[-1]
-    height = np.linspace(0.0, 1.0, GUIDES)[:, None] * LOWEST
+    height = np.linspace(HIGHEST, LOWEST, GUIDES)[:, None]
     edge = _smooth(height, _FALL_HEIGHT, _FALL_AROUND)
     around = sign * (edge + (180 - edge) * (1 - np.abs(column)))
     hung = np.hypot(last[:, 0], last[:, 2] - TOP[2])

@@ -11,6 +11,7 @@ from facegen.curtain import COARSE, DENSE
 from facegen.eyes import Eyes
 from facegen.geometry import VertexNormals
 from facegen.hair import Hair
+from facegen.lids import Lids
 from facegen.looks import appearance_of
 from facegen.morphable import MorphableModel
 from facegen.mouth import Mouth
@@ -42,6 +43,8 @@ class Decoder:
         self._own_albedo = OwnAlbedo(model.albedo) if model.albedo else None
         anatomy = bare(survey(model, normals), model.albedo is not None)
         self._eyes = Eyes(self._mean, anatomy)
+        proportional = not model.expression_signed
+        self._lids = Lids(self._mean, body, anatomy, proportional=proportional)
         self._hair = Hairdresser(self._mean, anatomy, DENSE if fine else COARSE)
         self._body = self._hair.hung(anatomy)
         longest = LONGEST * spacing if fine else np.inf
@@ -70,7 +73,8 @@ class Decoder:
         vertices += hair.displacement()
         self._eyes.seat(vertices)
         if expression is not None:
-            vertices = vertices + (expression @ self._expressions).reshape(len(expression), 3, -1)
+            moves = (expression @ self._expressions).reshape(len(expression), 3, -1)
+            vertices = vertices + self._lids.moved(vertices, moves)
             forward = self.mouth.forward(expression)
             vertices = torch.stack([*vertices[:, :2].unbind(1), vertices[:, 2] + forward], dim=1)
             appearance = replace(appearance, teeth=self.mouth.lit(expression))

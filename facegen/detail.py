@@ -31,7 +31,7 @@ where every small operation has its price, four times as many."""
 _LOCKS, _RELIEF = 0.30, 0.35
 """How much strands differ in colour, and how far their relief turns normals, radians."""
 
-_MOTTLED, _PITTED = 0.02, 0.03
+_MOTTLED, _PITTED = 0.02, 0.022
 """The same of skin."""
 
 _BETWEEN = 0.5

@@ -29,6 +29,9 @@ _BROW = (
     (47.0, 16.0, 0.9),
 )
 
+_TAPER = 0.6
+"""What a brow's half thickness loses in each mm beyond its ends."""
+
 
 def grown(
     points: NDArray[np.float64],
@@ -71,7 +74,11 @@ def scalp(around: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.flo
 def brow(
     x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
-    """Signed distance into the nearer brow, 0 inner .. 1 outer end, mm above its middle line."""
+    """Signed distance into the nearer brow, 0 inner .. 1 outer end, mm above its middle line.
+
+    Beyond its ends the line runs on straight, and the second to below 0 and above 1: hairs that
+    turned around an end would be a whorl.
+    """
     curve = np.array(_BROW)
     t = np.linspace(0, 1, 60)
     knots = np.linspace(0, 1, len(curve))
@@ -81,11 +88,21 @@ def brow(
     path = np.stack(
         [np.convolve(np.pad(column, 6, mode="edge"), kernel, "valid") for column in path.T], axis=1
     )
-    distance = np.hypot(np.abs(x)[:, None] - path[:, 0], y[:, None] - path[:, 1])
-    inside = path[:, 2] - distance
+    line = np.column_stack([path, t])
+    line = np.concatenate([_beyond(line[5], line[0])[::-1], line, _beyond(line[-6], line[-1])])
+    distance = np.hypot(np.abs(x)[:, None] - line[:, 0], y[:, None] - line[:, 1])
+    inside = line[:, 2] - distance
     best = inside.argmax(axis=1)
     signed = inside[np.arange(len(x)), best]
-    return np.where(z > 40, signed, -99.0), t[best], y - path[best, 1]
+    return np.where(z > 40, signed, -99.0), line[best, 3], y - line[best, 1]
+
+
+def _beyond(before: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points of a brow's line beyond its end: x, y, half the thickness, which tapers, and along."""
+    further = np.arange(1.0, 13.0)[:, None]
+    points = end + further * (end - before) / np.hypot(*(end - before)[:2])
+    points[:, 2] = end[2] - _TAPER * further[:, 0]
+    return np.asarray(points)
 
 
 def beard(

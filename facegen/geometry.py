@@ -38,7 +38,7 @@ class Camera:
     """
 
     distance: float | Tensor = 1100.0
-    half_height: float | Tensor = 138.0
+    half_height: float | Tensor = 141.0
     middle_x: float | Tensor = 0.0
     middle_y: float | Tensor = 0.0
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from facegen.anatomy import CROWN, Anatomy
 from facegen.appearance import PART_MM, Appearance
+from facegen.curtain import HIGHEST
 from facegen.curves import smooth_step
 from facegen.device import constant
 from facegen.noise import noise, noises
-from facegen.tresses import RESTING
+from facegen.tresses import longer
 
 _LOCKS = ((6.5, 0.55), (2.4, 0.6), (1.1, 0.7), (0.5, 0.6), (0.22, 0.5))
 """Widths of what strands gather to, mm, and weights."""
@@ -64,16 +65,17 @@ def strands(
         whorl = _WHORL * (person.part / PART_MM) * along
         across = 85.0 * torch.atan2(x, z - CROWN[2]) + whorl
     on_sheet = combed[0] > 0.5
-    hung = combed[2] + (person.tip / RESTING - 1) * combed[2].clamp(max=0.0)
+    hung = combed[2] + (longer(person.tip) - 1) * (combed[2] - HIGHEST).clamp(max=0.0)
     across, along = (
         torch.where(on_sheet, own, scalp) for own, scalp in ((combed[1], across), (hung, along))
     )
     # Brows rise at the nose and lie down outwards; beards are short and wayward.
-    brow = torch.sigmoid(2.0 * (anatomy.brow + 3.0))
+    brow = torch.sigmoid(2.0 * (anatomy.brow + 6.5))
     outwards = anatomy.brow_along
-    over = anatomy.brow_rise - person.brow_arch * torch.sin(torch.pi * outwards)
+    over = anatomy.brow_rise - person.brow_arch * torch.sin(torch.pi * outwards.clamp(0, 1))
     # The height of a hair that starts at the inner end, of which all are copies.
-    rising = _BROW_MM * (0.6 * (1 - (1 - outwards) ** 3) - 0.15 * outwards)
+    rising = 0.75 * (1 - (1 - outwards.clamp(min=0)) ** 2) + 1.5 * outwards.clamp(max=0)
+    rising = _BROW_MM * (rising - 0.2 * outwards)
     across = across + brow * (over - rising - across)
     along = along + brow * (_BROW_MM * outwards + 0.5 * over - along)
     bearded = torch.sigmoid(torch.maximum(anatomy.beard, anatomy.moustache)) * ~on_sheet

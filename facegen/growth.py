@@ -12,6 +12,9 @@ from facegen.curves import at_most, bell, choose, larger, smaller, smooth_step, 
 from facegen.places import Place
 from facegen.regions import Region
 
+_ROUND = 40.0
+"""Within how many mm of one another two edges of hair are one."""
+
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
 
@@ -81,8 +84,10 @@ def depth(
     above -= 45.0 * smooth_step(style.bald, 0.2, 0.7) * region.temples
     left = 150.0 - 114.0 * style.bald - style.lean_up * place.y
     left -= style.lean_out * place.z
-    # There hair thins out over more of the skin than at a line.
-    return smaller(above, 0.8 * left)
+    # There hair thins out over more of the skin than at a line, and to no corner at the temples.
+    left = 0.5 * (left + 4.0 * locks)
+    corner = larger(_ROUND - abs(above - left), 0.0 * left)
+    return smaller(above, left) - corner * corner / (4.0 * _ROUND)
 
 
 def pushed(style: Style, place: Place, region: Region, locks: Tensor, depth: Tensor) -> Tensor:
@@ -135,7 +140,7 @@ def facial(style: Style, place: Place, region: Region) -> Tensor:
     # The brow: its own thickness, raised in the middle by the arch, thinning outwards.
     brow = region.brow_height - abs(place.brow_rise - style.brow_arch * region.brow_bow)
     brow = (brow + 3.2 * (style.brow_thickness - 1.0)) / 3.0 + 0.35
-    brow = smaller(brow, region.brow_density) + 0.18 * place.strands
+    brow = smaller(brow, region.brow_density) + 0.22 * place.strands
     # Stubble lets the skin through and has no edge, a full beard hardly.
     full = style.beard
     cheeks = bearded(style, place, region) / (34.0 - 19.0 * full) + (0.12 * place.uneven - 0.1)

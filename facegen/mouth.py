@@ -27,12 +27,12 @@ class Mouth:
         lips = (anatomy.lips > 0.5) & middle
         rise = expressions.reshape(len(expressions), 3, mean.shape[1])[:, 1, lips]
         self._gaps = rise.amax(dim=1) - rise.amin(dim=1) if rise.numel() else rise.sum(dim=1)
-        self._which = (anatomy.teeth > 0.5).nonzero()[:, 0]
+        self._which = (anatomy.teeth > 0).nonzero()[:, 0]
         teeth = (anatomy.teeth > 0.5) & middle
         behind = torch.zeros(())
         if lips.any() and teeth.any():
             behind = mean[2, lips].amin() - mean[2, teeth].amax() - _LIPS_MM
-        self._forward = behind.clamp(min=0.0) * anatomy.teeth
+        self._forward = behind.clamp(min=0.0) * (anatomy.teeth > 0)
 
     def lit(self, expression: Tensor) -> Tensor:
         """The share (batch,) of their light that teeth get: expression (batch, expression)."""

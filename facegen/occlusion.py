@@ -44,7 +44,7 @@ def lit_teeth(
         return occlusion
     behind = vertices[teeth > 0.5, 2].max() - vertices[:, 2]
     share = _TEETH_SKY * np.clip(1 - behind / _TEETH_DEPTH_MM, 0, 1)
-    return np.asarray(np.maximum(occlusion, share * teeth), dtype=np.float32)
+    return np.asarray(np.maximum(occlusion, share * (teeth > 0)), dtype=np.float32)
 
 
 def sees(

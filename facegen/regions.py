@@ -8,7 +8,7 @@ from torch import Tensor
 from facegen.anatomy import Anatomy
 from facegen.blocks import AT_ONCE as N
 from facegen.blocks import Floats
-from facegen.curves import bell, choose, larger, root, sine, smooth_step
+from facegen.curves import bell, choose, larger, root, sine, smooth_step, within
 from facegen.kept import kept
 from facegen.places import Place, place_at, places
 from facegen.raster.jit import formula, inlined, kernel
@@ -70,7 +70,7 @@ def region(place: Place) -> Region:
     out = choose(place.x > 0.0, 69.0 - place.x, -69.0 - place.x)
     from_crown = place.x**2 + (height - 88.0) ** 2 + (place.z + 55.0) ** 2
     # A brow's inner end begins with single hairs.
-    begun = smooth_step(place.brow_along, 0.22, 0.0)
+    begun, along = smooth_step(place.brow_along, 0.22, 0.0), within(place.brow_along, 0.0, 1.0)
     on_face = larger(smooth_step(place.brow, -8.0, -4.0), place.lash)
     on_face = larger(on_face, 0.7 * smooth_step(place.beard, -6.0, 0.0))
     return Region(
@@ -89,9 +89,9 @@ def region(place: Place) -> Region:
         tucked=choose(abs(place.x) > 69.0, out, 0.0) * smooth_step(place.ear, 0.0, 0.3),
         on_ears=3.0 * smooth_step(place.ear, 0.15, 0.5),
         lift=11.0 * bell(from_crown / 46.0**2),
-        brow_bow=sine(_PI * place.brow_along),
+        brow_bow=sine(_PI * along),
         brow_height=place.brow + abs(place.brow_rise),
-        brow_density=0.8 - 0.25 * place.brow_along - 0.35 * begun,
+        brow_density=0.8 - 0.25 * along - 0.35 * begun,
         on_face=larger(on_face, 0.7 * smooth_step(place.moustache, -6.0, 0.0)),
         # A head of hair is not one flat tone, and little light gets down to its edges.
         thin=1.0 - 0.3 * bell(((place.scalp - 2.0) / 13.0) ** 2),

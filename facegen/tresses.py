@@ -18,9 +18,11 @@ from torch import Tensor
 
 from facegen.anatomy import Anatomy
 from facegen.appearance import PART_MM, Appearance
-from facegen.curtain import COARSE, GUIDES, LOWEST, TOP, Grid, Outside, curtain, under
+from facegen.curtain import COARSE, GUIDES, HIGHEST, LOWEST, TOP, Grid, Outside, curtain, under
 from facegen.curves import smooth_step
+from facegen.device import constant
 from facegen.geometry import VertexNormals, unit
+from facegen.tied import tied
 
 _NEIGHBOURS = 6
 
@@ -33,6 +35,11 @@ _SKULL = 0.45
 
 _BENDS = 2
 """How often strands' directions are averaged with those further down, on the coarse grid."""
+
+
+def longer(tip: Tensor) -> Tensor:
+    """How many times as far as to RESTING hair falls whose tips are at a height, mm."""
+    return (HIGHEST - tip) / (HIGHEST - RESTING)
 
 
 class Tresses(NamedTuple):
@@ -136,15 +143,12 @@ class Hairdresser:
 
     def dress(self, body: Tensor, person: Appearance) -> Tresses:
         """The hair of people whose bodies are (batch, 3, vertex), mm, without hair of their own."""
-        batch = len(body)
         moved = body - self._mean
-        rows = self._grid.rows
-        follow = (moved[:, :, self._near] * self._weights).sum(-1).reshape(batch, 3, rows, -1)
-        loose = self._hang(person) + follow
-        tied = self._tie(person, moved)
+        loose = self._hang(person, moved)
+        tail = self._tie(person, moved)
         style = person.tied[:, None, None, None]
-        outer = torch.where(style > 0.5, tied[0], loose)
-        inner = torch.where(style > 0.5, tied[1], self._lining(loose))
+        outer = torch.where(style > 0.5, tail[0], loose)
+        inner = torch.where(style > 0.5, tail[1], self._lining(loose))
         nowhere = self._centre.expand_as(outer[0])
         worn = (person.long[:, None, None, None] > 0.5) & self._whole
         grid = torch.stack([torch.where(worn, side, nowhere) for side in (outer, inner)], dim=2)
@@ -162,24 +166,33 @@ class Hairdresser:
 
     def _fall(self, tip: Tensor) -> Tensor:
         """Falling rows (batch, 3, row, column) of hair that ends at tip (batch, 1 or column)."""
-        rows, columns = self._grid.fall, self._grid.columns
-        share = self._fallen[-rows:]
-        reached = (tip.reshape(len(tip), 1, -1) / LOWEST).clamp(0, 1) * share * (GUIDES - 1)
-        reached = reached.expand(-1, -1, columns)
-        below = reached.floor().clamp(max=GUIDES - 2)
-        flat = below.long().flatten(1)[:, None].expand(-1, 3, -1)
-        place = flat * columns + torch.arange(columns, device=tip.device).repeat(rows)
-        table = self._guides.flatten(1).expand(len(tip), -1, -1)
-        first, second = table.gather(2, place), table.gather(2, place + columns)
-        part = (reached - below).flatten(1)[:, None]
-        return (first + part * (second - first)).reshape(len(tip), 3, rows, columns)
+        tip = tip.reshape(len(tip), 1, -1)
+        whole = (HIGHEST - tip) / (HIGHEST - LOWEST) * (GUIDES - 1)
+        reached = whole * self._fallen[-self._grid.fall :]
+        table = self._guides.expand(len(tip), -1, -1, -1)
+        return _between(table, reached.expand(-1, -1, self._grid.columns))
 
-    def _hang(self, person: Appearance) -> Tensor:
-        """The curtain (batch, 3, row, column) on the mean head, with volume, waves and locks."""
+    def _follow(self, moved: Tensor, tip: Tensor) -> Tensor:
+        """How far a curtain that ends at tip (batch, column) is carried (batch, 3, row, column).
+
+        moved (batch, 3, vertex): how far a head's vertices are from the mean's.
+        """
+        rows, fall = self._grid.rows, self._grid.fall
+        near = (moved[:, :, self._near] * self._weights).sum(-1).reshape(len(moved), 3, rows, -1)
+        # Each row goes with what is beside it, and not with what would be were the hair longer.
+        share = self._fallen[-fall:]
+        beside = (longer(tip)[:, None] * share * fall).clamp(max=fall)
+        falling = _between(near[:, :, -fall - 1 :], beside)
+        return torch.cat([near[:, :, :-fall], falling], dim=2)
+
+    def _hang(self, person: Appearance, moved: Tensor) -> Tensor:
+        """The curtain (batch, 3, row, column) on a head, with volume, waves and locks."""
         part = (person.part / PART_MM)[:, None, None, None]
         crown = self._crown[0] + part * self._crown[1] + part**2 * self._crown[2]
-        tip = person.tip[:, None] + 1.5 * self._locks(person, 1)[:, 0]
-        base = torch.cat([crown, self._fall(tip.clamp(LOWEST, -12.0))], dim=2)
+        tip = person.tip[:, None]
+        tip = tip + (1.0 + 2.0 * longer(tip)) * self._locks(person, 1)[:, 0]
+        tip = tip.clamp(LOWEST, -12.0)
+        base = torch.cat([crown, self._fall(tip)], dim=2)
         away = base - self._centre
         fall = self._fallen
         away = torch.stack([away[:, 0], away[:, 1] * (fall == 0), away[:, 2]], dim=1)
@@ -200,7 +213,8 @@ class Hairdresser:
         full = person.body[:, None, None] * (0.55 + 0.45 * grown)
         full = full + person.bulk[:, None, None] * wide
         full = full * (7.0 * edge).clamp(0, 1) ** 0.5 * (1 - 0.8 * fall**2)
-        return base + away * (thick + (wave + loose + flare) * rise + full)[:, None]
+        out = thick + (wave + loose + flare) * rise + full
+        return base + self._follow(moved, tip) + away * out[:, None]
 
     def _lining(self, sheet: Tensor) -> Tensor:
         """The inside of the sheet: nearer to the axis than the outside."""
@@ -213,35 +227,22 @@ class Hairdresser:
 
     def _tie(self, person: Appearance, moved: Tensor) -> tuple[Tensor, Tensor]:
         """A tail or a bun (batch, 3, row, column), and the line in its middle."""
-        bun = person.bun[:, None, None]
-        height = 25.0 + 37.0 * person.tie_height[:, None, None]
-        back = -96.0 + 22.0 * person.tie_height[:, None, None]
-        s = self._row
-        reach = (person.tip[:, None, None] - height).clamp(max=-40.0)
-        # A tail leaves the head backwards, and falls.
-        tail_y = height + 10.0 * torch.sin(3.0 * s) + reach * s**1.5
-        tail_z = back + 8.0 - 52.0 * torch.sin((2.2 * s).clamp(max=1.57)) + 30.0 * s**2
-        tail_r = (13.0 + 9.0 * (1 - (1 - 3 * s).clamp(min=0))) * (1 - s**3).clamp(min=0.02) ** 0.5
-        lush = 0.75 + 0.5 * person.lushness[:, None, None] / 10.0
-        half = torch.pi * (s - 0.5)
-        size = 24.0 * lush
-        bun_y, bun_z = height + 0 * s, back - 0.55 * size - 0.8 * size * torch.sin(half)
-        bun_r = size * half.cos()
-        y, z, r = (
-            tail + bun * (ball - tail)
-            for tail, ball in ((tail_y, bun_y), (tail_z, bun_z), (tail_r * lush, bun_r))
-        )
-        swirl = torch.sin(5 * torch.pi * self._column + 9 * s)
-        r = r * (1 + 0.05 * self._locks(person, 0) + 0.05 * swirl)
-        turn = torch.pi * self._column
-        # Around a tail that falls and a ball that points backwards alike: x, and up or backwards.
-        lying = bun + (1 - bun) * (1 - (3.0 * s).clamp(0, 1))
-        x = r * turn.sin()
-        dy, dz = r * turn.cos() * lying, r * turn.cos() * (1 - lying)
+        around, line = tied(person, self._row, self._column, self._locks(person, 0))
         follow = moved[:, :, self._back].mean(-1)[..., None, None]
-        origin = torch.stack([0 * x, y + 0 * x + self._eye_height, z + 0 * x], dim=1)
-        around = torch.stack([x, dy, -dz], dim=1)
-        return origin + around + follow, origin + follow
+        line = line + constant((0.0, self._eye_height, 0.0), line)[:, None, None] + follow
+        return line + around, line
+
+
+def _between(table: Tensor, row: Tensor) -> Tensor:
+    """What lies between rows of a table (batch, 3, row, column), at numbers (batch, at, column)."""
+    count, columns = table.shape[2:]
+    above = row.floor().clamp(max=count - 2)
+    place = above.long() * columns + torch.arange(columns, device=row.device)
+    place = place.flatten(1)[:, None].expand(-1, 3, -1)
+    values = table.flatten(2)
+    first, second = values.gather(2, place), values.gather(2, place + columns)
+    part = (row - above).flatten(1)[:, None]
+    return (first + part * (second - first)).reshape(len(row), 3, *row.shape[1:])
 
 
 def _quadratic(left: Tensor, middle: Tensor, right: Tensor) -> Tensor:

