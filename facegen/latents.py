@@ -80,7 +80,7 @@ OPTIONAL: tuple[Latent, ...] = (
         lambda view, value: replace(view, light_elevation=value),
     ),
     Latent(
-        "focal_length", "focal_length", "mm", 35.0, 200.0, 95.65,
+        "focal_length", "focal_length", "mm", 35.0, 200.0, 93.617,
         "the camera steps back and zooms in",
         # Of a camera whose picture is FILM_HEIGHT high: the head stays as large.
         lambda view, value: replace(view, distance=value * 2 * view.half_height / FILM_HEIGHT),

@@ -156,7 +156,7 @@ def _front(
     And where the picture begins, x and y of its upper left corner, mm.
     """
     origin = np.array([low[0], high[1]])
-    width, height = np.ceil((high - low)[:2] / _STEP).astype(int)
+    width, height = np.ceil((high - low)[:2] / _STEP).astype(int).clip(1)
     x, y, z = mean.double()
     screen = torch.stack([(x - origin[0]) / _STEP, (origin[1] - y) / _STEP, z.max() + 1.0 - z])
     fragments = rasterize(screen.T[None].float(), faces.int(), int(height), int(width))
