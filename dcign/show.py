@@ -59,9 +59,17 @@ def find_run(name: str | None, runs: Path = Path("runs")) -> Path | None:
     return max(saved, key=lambda folder: saved[folder]) if saved else None
 
 
-def show_truth(factor: str, frames: int, seed: int, face_model: Path | None) -> Show:
+def show_truth(
+    factor: str,
+    frames: int,
+    seed: int,
+    face_model: Path | None,
+    size: int = SIDE,
+    *,
+    colour: bool = False,
+) -> Show:
     """The renderer's sweep alone."""
-    scenes, truth = _render(factor, frames, seed, face_model)
+    scenes, truth = _render(factor, frames, seed, face_model, size, colour=colour)
     rows = [Row(f"renderer: {_of(factor)}", truth)]
     return Show(rows, [Row("renderer", truth)], scenes.captions, [])
 
@@ -129,16 +137,22 @@ def _middle(frames: int) -> int:
 
 
 def _render(
-    factor: str, frames: int, seed: int, face_model: Path | None
+    factor: str,
+    frames: int,
+    seed: int,
+    face_model: Path | None,
+    size: int = SIDE,
+    *,
+    colour: bool = False,
 ) -> tuple[Sweep, NDArray[np.uint8]]:
     model = load(face_model)
     coefficients = Variables(
         model.identity_size, len(model.expression_names), model.expression_signed
     )
     scenes = sweep(factor, frames, coefficients, seed)
-    renderer = Renderer(model, RenderSettings(size=SIDE))
+    renderer = Renderer(model, RenderSettings(size=size))
     return scenes, renderer.images(
-        scenes.labels, scenes.identity, scenes.expression, names=scenes.names
+        scenes.labels, scenes.identity, scenes.expression, names=scenes.names, colour=colour
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from facegen.errors import UserError
 from facegen.live import LiveDataset
 from facegen.minibatches import MiniBatches
 from facegen.presets import LIVE, PRESETS
@@ -15,5 +16,10 @@ def open_data(path: Path, size: int, device: str = "cpu") -> MiniBatches:
     size: height and width of what is rendered, pixels. Raises UserError when there is none.
     """
     if str(path) != LIVE:
-        return Dataset(path)
+        dataset = Dataset(path)
+        if dataset.header.colour:
+            raise UserError(
+                f"{path}: in colour, and networks read gray pictures; generate one without --colour"
+            )
+        return dataset
     return LiveDataset(replace(PRESETS["paper"], size=size), device=device)

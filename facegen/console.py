@@ -80,7 +80,7 @@ class WeightsType(click.types.StringParamType):
             try:
                 weights[name] = float(number)
             except ValueError:
-                self.fail(f"{part!r} is not like jawOpen=0.8", param, ctx)
+                self.fail(f"{part!r} is not like NAME=0.8", param, ctx)
         return weights
 
 

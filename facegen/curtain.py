@@ -51,6 +51,9 @@ _EDGE_AROUND = (3.0, 3.0, 7.0, 20.0, 42.0, 57.0, 66.0)
 _FALL_HEIGHT = (-220.0, -130.0, -90.0, -50.0, -20.0, 20.0)
 _FALL_AROUND = (46.0, 53.0, 60.0, 65.0, 67.0, 66.0)
 
+_SPREAD = 14.0
+"""How far out from where it leaves the skull hair is pushed by a neck and shoulders, mm."""
+
 
 class Outside:
     """How far a head reaches from its axis: smooth, for a convex skull without ears."""
@@ -150,6 +153,8 @@ def curtain(
     # Hair hangs from the skull, a little inwards, and lies on what is further out.
     inwards = 1 - 0.10 * np.clip(-height / 110.0, 0, 1)
     reach = np.maximum(hung * inwards, np.where(height > -20.0, 0.0, body))
+    # But where it would have to spread over the shoulders it goes behind them.
+    reach = np.minimum(reach, hung + _SPREAD)
     for _ in range(6):
         reach[1:-1] = (reach[:-2] + 2 * reach[1:-1] + reach[2:]) / 4
         reach[:, 1:-1] = (reach[:, :-2] + 2 * reach[:, 1:-1] + reach[:, 2:]) / 4

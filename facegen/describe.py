@@ -2,6 +2,7 @@
 
 import json
 
+from facegen.listing import in_runs
 from facegen.scene import SPLITS
 from facegen.shards import Dataset
 from facegen.truth_columns import COLUMNS
@@ -11,8 +12,9 @@ def describe(dataset: Dataset) -> str:
     """Say what is in a data set, how it varies and how it was made; raises UserError."""
     header, entries = dataset.manifest.header, dataset.manifest.entries
     size = sum(entry.bytes for entry in entries)
+    kind = "RGB" if header.colour else "gray"
     lines = [
-        f"{dataset.path}: {dataset.size}x{dataset.size} gray, {size / 1e9:.3f} GB in "
+        f"{dataset.path}: {dataset.size}x{dataset.size} {kind}, {size / 1e9:.3f} GB in "
         f"{len(entries)} shards, manifest {dataset.fingerprint}"
     ]
     for split in SPLITS:
@@ -25,9 +27,13 @@ def describe(dataset: Dataset) -> str:
     columns = (header.labels, header.low, header.high, header.units, header.positive)
     for name, low, high, unit, positive in zip(*columns, strict=True):
         lines.append(f"{name}: {low:g} to {high:g} {unit}; positive: {positive}")
-    lines.append(f"identity: {header.identity_size} coefficients")
-    if header.expression_size:
-        lines.append(f"expression: {header.expression_size} coefficients")
+    for what, count, names in (
+        ("identity", header.identity_size, header.identity_names),
+        ("expression", header.expression_size, header.expression_names),
+    ):
+        if count:
+            named = f": {in_runs(names)}" if names else ""
+            lines.append(f"{what}: {count} coefficients{named}")
     if header.truth:
         lines.append(f"truth beside the images: {', '.join(column.name for column in COLUMNS)}")
     lines.append(f"face model: {header.face_model} ({header.fingerprint}), {header.licence}")

@@ -17,7 +17,7 @@ class Row:
     """One row of a sweep.
 
     title: what made the pictures; no room is left for an empty one.
-    frames: uint8 (frame, size, size), gray; for a strip also (frame, size, size, 3), RGB.
+    frames: uint8 (frame, size, size), gray, or (frame, size, size, 3), RGB.
     """
 
     title: str
@@ -53,10 +53,11 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
 def animation(rows: list[Row], captions: list[str], seconds: float = 3.0) -> bytes:
     """A GIF file that plays the rows side by side, there and back, for ever."""
     side = max(150, rows[0].frames.shape[1])
+    mode, paper = ("RGB", PAPER) if rows[0].frames.ndim == 4 else ("L", "#f7f7f7")
     order = [*range(len(captions)), *range(len(captions) - 2, 0, -1)]
     pages = []
     for step in order:
-        page = Image.new("L", (len(rows) * (side + _GAP) - _GAP, side + 22), 247)
+        page = Image.new(mode, (len(rows) * (side + _GAP) - _GAP, side + 22), paper)
         draw = ImageDraw.Draw(page)
         for column, row in enumerate(rows):
             face = Image.fromarray(row.frames[step]).resize((side, side), Image.Resampling.BICUBIC)

@@ -24,7 +24,7 @@ from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.scene import SPLITS, latents_of
 
-_FOLLOW = ("identity_size", "per_shard")
+_FOLLOW = ("identity_size", "identity_names", "per_shard")
 """Settings that follow from others, which say better what differs."""
 
 _IN_WORDS = {"fingerprint": "face model's fingerprint"}
@@ -63,6 +63,8 @@ def header_of(config: GenerateConfig, source: Source) -> Header:
         seed=config.seed,
         expression_size=len(source.model.expression_names) if expressive else 0,
         expression_signed=expressive and source.model.expression_signed,
+        identity_names=source.model.identity_names,
+        expression_names=source.model.expression_names if expressive else (),
         factors=config.factors,
         labels=tuple(latent.name for latent in latents),
         units=tuple(latent.unit for latent in latents),

@@ -108,8 +108,8 @@ one MakeHuman head in twenty turns a nostril inside out."""
 EXPRESSIONS_AT_ONCE = 4
 """Of a model's blend shapes, as many on average take part in a face's expression."""
 
-EXPRESSION_LIMIT = 5.0
-"""No expression may be asked for with a weight farther from 0."""
+COEFFICIENT_LIMIT = 5.0
+"""No coefficient of an expression or an identity may be asked for that is farther from 0."""
 
 LABELS: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
 FACTORS: tuple[str, ...] = (*dict.fromkeys(latent.factor for latent in LATENTS), IDENTITY)

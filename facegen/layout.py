@@ -1,10 +1,10 @@
 """One shard: an HDF5 file of whole mini-batches, built in memory and written in one piece.
 
-Every dataset has one row per image, in chunks of one mini-batch: images (N, H, W) u1,
-labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4, and expression (N, E) f4
-where faces are not neutral. Attributes hold the rest. The files carry no times and no addresses:
-equal content gives equal bytes. The truth about the images, if it was asked for, makes further
-datasets: see facegen.truth_columns.
+Every dataset has one row per image, in chunks of one mini-batch: images (N, H, W) u1, or
+(N, H, W, 3) in colour, labels (N, L) f4, factor_id (N,) u1, group_id (N,) i4, identity (N, K) f4,
+and expression (N, E) f4 where faces are not neutral. Attributes hold the rest. The files carry no
+times and no addresses: equal content gives equal bytes. The truth about the images, if it was asked
+for, makes further datasets: see facegen.truth_columns.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ LIBVER = ("v110", "v110")
 class Groups:
     """Mini-batches; in each, one factor varies.
 
-    images (group, sample, height, width): gray, 0 to 255.
+    images (group, sample, height, width): gray, 0 to 255; in colour with a last axis, RGB.
     labels (group, sample, latent): true values, columns and units as the data set's header says.
     factor_id (group,): index into the header's factors.
     group_id (group,): the mini-batch's number within its split.
@@ -52,7 +52,7 @@ class Groups:
 def row_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
     """For each dataset, but those of the truth, its type and the shape of one row."""
     shapes: dict[str, tuple[str, tuple[int, ...]]] = {
-        "images": ("|u1", (header.size, header.size)),
+        "images": ("|u1", header.image_shape),
         "labels": ("<f4", (len(header.labels),)),
         "factor_id": ("|u1", ()),
         "group_id": ("<i4", ()),
@@ -77,7 +77,10 @@ def all_shapes(header: Header) -> dict[str, tuple[str, tuple[int, ...]]]:
 def attributes(header: Header, slot: Slot) -> dict[str, Any]:
     """A shard's attributes: everything needed to read it without the manifest."""
     config = json.dumps(header.config, sort_keys=True, ensure_ascii=False)
-    known = {"part_names": _text(PARTS)} if header.truth else {}
+    names = {"identity_names": header.identity_names, "expression_names": header.expression_names}
+    known = {name: _text(given) for name, given in names.items() if given}
+    if header.truth:
+        known["part_names"] = _text(PARTS)
     return {
         **known,
         "schema": np.int64(SCHEMA),

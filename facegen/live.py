@@ -80,8 +80,8 @@ class LiveDataset(MiniBatches):
         return [mini_batch(split, seed, int(group), variables) for group in groups]
 
     def _render(self, scenes: list[MiniBatch], samples: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Some images of each scene (scene, sample, size, size)."""
-        images = np.empty((*samples.shape, self.size, self.size), dtype=np.uint8)
+        """Some images of each scene (scene, sample, ...)."""
+        images = np.empty((*samples.shape, *self.header.image_shape), dtype=np.uint8)
         if not images.size:
             return images
         labels, identity, expression = (
@@ -99,11 +99,13 @@ class LiveDataset(MiniBatches):
         identity: NDArray[np.float32],
         expression: NDArray[np.float32] | None = None,
     ) -> NDArray[np.uint8]:
-        """Any scenes: labels (image, latent) and coefficients to gray pictures (image, h, w)."""
+        """Any scenes: labels (image, latent) and coefficients to pictures (image, ...)."""
         if self._opened is None:
             opened = self._source.renderer()
             self._opened = opened if self._device == "cpu" else opened.to(self._device)
-        return self._opened.images(labels, identity, expression, names=self.labels)
+        return self._opened.images(
+            labels, identity, expression, names=self.labels, colour=self.header.colour
+        )
 
 
 def _stacked(rows: list[NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -30,13 +30,15 @@ class Model(Protocol):
     @property
     def identity_size(self) -> int: ...
     @property
+    def identity_names(self) -> tuple[str, ...]: ...
+    @property
     def expression_names(self) -> tuple[str, ...]: ...
     @property
     def expression_signed(self) -> bool: ...
 
 
 class Renderer(Protocol):
-    """What is asked of a renderer: labels (N, L), called names, and coefficients to gray images."""
+    """What is asked of a renderer: labels (N, L), called names, and coefficients to images."""
 
     def to(self, device: str) -> "Renderer": ...
 
@@ -47,6 +49,7 @@ class Renderer(Protocol):
         expression: NDArray[np.float32] | None = None,
         *,
         names: Sequence[str],
+        colour: bool,
     ) -> NDArray[np.uint8]: ...
 
 
@@ -158,7 +161,7 @@ class Maker:
         header = self._header
         shape = (slot.groups, header.group_size)
         groups = Groups(
-            images=np.empty((*shape, header.size, header.size), dtype=np.uint8),
+            images=np.empty((*shape, *header.image_shape), dtype=np.uint8),
             labels=np.empty((*shape, len(header.labels)), dtype=np.float32),
             factor_id=np.empty(slot.groups, dtype=np.uint8),
             group_id=np.arange(slot.first_group, slot.first_group + slot.groups, dtype=np.int32),
@@ -185,7 +188,7 @@ class Maker:
                 for rows in (groups.labels, groups.identity, groups.expression)
             )
             scene = (labels, identity, expression if header.expression_size else None)
-            images = self._renderer.images(*scene, names=header.labels)
+            images = self._renderer.images(*scene, names=header.labels, colour=header.colour)
             groups.images[some] = images.reshape(groups.images[some].shape)
             if header.truth:
                 for name, known in self._annotator.truth(*scene, names=header.labels).items():

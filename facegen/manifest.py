@@ -32,6 +32,7 @@ class Header:
     seed: what all draws depend on, 0 to 2**63 - 1. generator: the program and version that drew.
     config: every setting that the images depend on, as JSON can hold it.
     face_model, fingerprint, licence: the face model's name, content hash and terms.
+    identity_names, expression_names: what each coefficient stands for; none where nobody knows.
     group_size: images in a mini-batch.
     factors: names that factor_id indexes.
     labels, units, low, high, positive: the label columns, their units, their ranges, and what the
@@ -48,6 +49,8 @@ class Header:
     licence: str = ""
     expression_size: int = 0
     expression_signed: bool = False
+    identity_names: tuple[str, ...] = ()
+    expression_names: tuple[str, ...] = ()
     group_size: int = GROUP_SIZE
     factors: tuple[str, ...] = FACTORS
     labels: tuple[str, ...] = tuple(latent.name for latent in LATENTS)
@@ -64,6 +67,9 @@ class Header:
         sizes = (self.identity_size, self.expression_size)
         if not (0 < sizes[0] <= 65536 and 0 <= sizes[1] <= 65536 and 0 <= self.seed < 2**63):
             raise ValueError(f"coefficients {sizes} or seed {self.seed} out of range")
+        names = (self.identity_names, self.expression_names)
+        if any(named and len(named) != size for named, size in zip(names, sizes, strict=True)):
+            raise ValueError(f"{tuple(map(len, names))} names of {sizes} coefficients")
         columns = {len(x) for x in (self.labels, self.units, self.low, self.high, self.positive)}
         if columns != {len(self.labels)}:
             raise ValueError("labels, units, low, high and positive differ in length")
@@ -82,6 +88,16 @@ class Header:
             self.factors,
             latents_of(self.factors),
         )
+
+    @property
+    def colour(self) -> bool:
+        """Whether images are RGB; gray otherwise."""
+        return self.config.get("colour") is True
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Of one image: (height, width), or (height, width, 3) in colour."""
+        return (self.size, self.size, 3) if self.colour else (self.size, self.size)
 
     @property
     def truth(self) -> bool:

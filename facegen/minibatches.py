@@ -57,7 +57,7 @@ class MiniBatches(ABC):
     def some_images(
         self, split: str, groups: NDArray[np.int64], samples: NDArray[np.int64]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Images (group, sample, size, size) and labels (group, sample, latent), not all of them.
+        """Images (group, sample, ...) and labels (group, sample, latent), not all of them.
 
         Of mini-batches groups (group,), their images samples (group, sample). Raises as read does.
         """

@@ -24,6 +24,7 @@ class GenerateConfig:
     seed: 0 to 2**63 - 1.
     shadows: whether the key light casts shadows.
     compression: one of COMPRESSIONS.
+    colour: whether images are RGB; gray otherwise.
     truth: whether landmarks, depth and more are kept beside the images.
     factors: the kinds of mini-batches, which differ in what varies; see facegen.scene.latents_of.
     """
@@ -35,6 +36,7 @@ class GenerateConfig:
     seed: int = 0
     shadows: bool = True
     compression: str = "none"
+    colour: bool = False
     truth: bool = False
     factors: tuple[str, ...] = ("azimuth", "elevation", "light", "identity")
 
@@ -67,7 +69,8 @@ def folder(preset: str, config: GenerateConfig) -> Path:
     """Where a data set goes unless told otherwise; one of another kind beside the preset's."""
     path = FOLDERS[preset]
     other = config.factors if config.factors != PRESETS[preset].factors else ()
-    return path.with_name("-".join((path.name, *other, *(("truth",) if config.truth else ()))))
+    more = [word for word in ("colour", "truth") if getattr(config, word)]
+    return path.with_name("-".join((path.name, *other, *more)))
 
 
 def default_folder() -> Path:

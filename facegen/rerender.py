@@ -1,12 +1,9 @@
 """One scene on its own: one of a data set's again, at any size, or one that is described anew."""
 
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facegen.errors import UserError
-from facegen.geometry import Camera
 from facegen.harmonics import exposed, of_panorama
 from facegen.latents import (
+    COEFFICIENT_LIMIT,
     EXPRESSION,
-    EXPRESSION_LIMIT,
+    IDENTITY,
     LATENTS,
     OPTIONAL,
     PORTRAIT,
     draw_identity,
 )
+from facegen.listing import in_runs
 from facegen.morphable import MorphableModel, load
 from facegen.own_albedo import linear
 from facegen.pictures import read_colours
 from facegen.render import Renderer, RenderSettings
-from facegen.shading import Lights
+from facegen.settings import read_settings
 from facegen.shards import Dataset
 from facegen.truth import GroundTruth, Truth
 
@@ -58,6 +56,11 @@ class Scene:
     row: int = 0
     stored: NDArray[np.uint8] | None = None
 
+    @property
+    def is_coloured(self) -> bool:
+        """Whether the data set's own picture is."""
+        return self.stored is not None and self.stored.ndim == 3
+
     @cached_property
     def _renderer(self) -> Renderer:
         return Renderer(self.model, self.settings)
@@ -75,13 +78,17 @@ class Scene:
 
     def picture(self, *, colour: bool = False) -> NDArray[np.uint8]:
         """The picture (size, size), or (size, size, 3) in colour."""
-        again = self.stored is not None and len(self.stored) == self.settings.size and not colour
+        again = self.stored is not None and self.stored.shape == self._shape(colour)
         scene = self if again else self.alone()
         pictures: NDArray[np.uint8] = self._renderer.images(
             scene.labels, scene.identity, scene.expression, names=self.names, colour=colour
         )
         one: NDArray[np.uint8] = pictures[scene.row]
         return one
+
+    def _shape(self, colour: bool) -> tuple[int, ...]:
+        size = self.settings.size
+        return (size, size, 3) if colour else (size, size)
 
     def truth(self) -> Truth:
         """The truth about the picture, as a batch of one."""
@@ -129,48 +136,6 @@ def stored_scene(
     )
 
 
-def read_settings(dataset: Dataset) -> RenderSettings:
-    """The settings that a data set was rendered with.
-
-    Raises UserError when a version of facegen wrote them that had other settings.
-    """
-    try:
-        kept = dataset.config["render"]
-        settings = RenderSettings(
-            **{
-                **kept,
-                "neck": tuple(kept["neck"]),
-                "camera": Camera(**kept["camera"]),
-                "lights": Lights(**kept["lights"]),
-                "environment": tuple(map(tuple, kept.get("environment", ()))),
-            }
-        )
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"{dataset.path}: rendered with settings that this version does not know "
-            f"({' '.join(str(error).split())}); generate the data set anew"
-        ) from error
-    if not _same_kinds(json.loads(json.dumps(asdict(RenderSettings()))), kept):
-        raise UserError(f"{dataset.path}: its render settings are not numbers where they should be")
-    return settings
-
-
-def _same_kinds(expected: Any, found: Any) -> bool:
-    """Whether JSON has numbers, truth values and lists of numbers where they are expected."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        return all(_same_kinds(expected[name], value) for name, value in found.items())
-    if isinstance(expected, list) and isinstance(found, list):
-        if not expected:
-            return all(
-                isinstance(row, list) and _same_kinds([0.0] * len(row), row) for row in found
-            )
-        return len(expected) == len(found) and all(map(_same_kinds, expected, found))
-    numbers = (int, float)
-    return type(expected) is type(found) or (
-        type(expected) in numbers and type(found) in numbers and math.isfinite(found)
-    )
-
-
 def lit_by(settings: RenderSettings, panorama: Path, *, key: bool) -> RenderSettings:
     """Settings with a panorama's light in place of sky and fill, and of the key light unless `key`.
 
@@ -208,11 +173,12 @@ def new_scene(
     seed: int,
     values: Mapping[str, float],
     expression: Mapping[str, float],
+    identity: Mapping[str, float],
 ) -> Scene:
     """A person drawn by the seed, in a three-quarter portrait but for the scene variables given.
 
-    expression: weights of some of the model's expressions. Raises UserError for a value out of
-    range and for an expression that the model lacks.
+    expression, identity: some of the model's coefficients by name. Raises UserError for a value out
+    of range and for a name that the model lacks.
     """
     table = {latent.name: latent for latent in (*LATENTS, *OPTIONAL)}
     for name, value in values.items():
@@ -220,23 +186,35 @@ def new_scene(
         low, high = latent.allowed
         if not low <= value <= high:
             raise UserError(f"{name} must lie in {low:g} .. {high:g} {latent.unit}, not {value:g}")
-    weights = np.zeros((1, len(model.expression_names)), np.float32)
-    for name, value in expression.items():
-        if name not in model.expression_names:
-            known = ", ".join(model.expression_names) or "none"
-            raise UserError(f"{model.name} has no {EXPRESSION} {name!r}; it has: {known}")
-        if not abs(value) <= EXPRESSION_LIMIT:
-            raise UserError(
-                f"{EXPRESSION} {name} must lie in {-EXPRESSION_LIMIT:g} .. {EXPRESSION_LIMIT:g}, "
-                f"not {value:g}"
-            )
-        weights[0, model.expression_names.index(name)] = value
+    weights = np.zeros(len(model.expression_names), np.float32)
+    person = draw_identity(model.identity_size, seed, _SPLIT, 0)
+    _set(weights, expression, EXPRESSION, model.expression_names, model.name)
+    _set(person, identity, IDENTITY, model.identity_names, model.name)
     chosen = {**PORTRAIT, **values}
     return Scene(
         model=model,
         settings=settings,
         names=tuple(chosen),
         labels=np.array([list(chosen.values())], np.float32),
-        identity=draw_identity(model.identity_size, seed, _SPLIT, 0)[None],
-        expression=weights if expression else None,
+        identity=person[None],
+        expression=weights[None] if expression else None,
     )
+
+
+def _set(
+    coefficients: NDArray[np.float32],
+    values: Mapping[str, float],
+    kind: str,
+    names: tuple[str, ...],
+    owner: str,
+) -> None:
+    """Set some of an owner's coefficients, called names, in place; raises UserError."""
+    for name, value in values.items():
+        if name not in names:
+            raise UserError(f"{owner} has no {kind} {name!r}; it has: {in_runs(names) or 'none'}")
+        if not abs(value) <= COEFFICIENT_LIMIT:
+            raise UserError(
+                f"{kind} {name} must lie in {-COEFFICIENT_LIMIT:g} .. {COEFFICIENT_LIMIT:g}, "
+                f"not {value:g}"
+            )
+        coefficients[names.index(name)] = value

@@ -94,7 +94,7 @@ class Dataset(MiniBatches):
         split_rows = (count, self.group_size)
         coefficients = flat.get("expression", np.empty((rows, 0), dtype=np.float32))
         return Groups(
-            images=flat["images"].reshape(*split_rows, self.size, self.size),
+            images=flat["images"].reshape(*split_rows, *self.header.image_shape),
             labels=flat["labels"].reshape(*split_rows, len(self.labels)),
             factor_id=flat["factor_id"][:: self.group_size].copy(),
             group_id=flat["group_id"][:: self.group_size].copy(),

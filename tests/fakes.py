@@ -28,6 +28,7 @@ class FakeModel:
     licence: str = "CC0"
     fingerprint: str = "0123456789abcdef"
     identity_size: int = IDENTITY_SIZE
+    identity_names: tuple[str, ...] = ("tall", "wide", "deep", "odd")
     expression_names: tuple[str, ...] = ("smile", "frown")
     expression_signed: bool = False
 
@@ -46,6 +47,7 @@ class FakeRenderer:
         expression: NDArray[np.float32] | None = None,
         *,
         names: Sequence[str] = LABELS,
+        colour: bool = False,
     ) -> NDArray[np.uint8]:
         time.sleep(self.delay * len(labels) / GROUP_SIZE)
         labels = labels[:, [names.index(name) for name in LABELS]]
@@ -58,7 +60,8 @@ class FakeRenderer:
         blob = np.exp(-(x**2 + y**2) / (2 * width**2))
         shade = 0.6 + 0.3 * unit[:, 2] * ramp[None, None, :]
         picture: NDArray[np.float64] = np.clip(255 * blob * shade, 0, 255)
-        return picture.astype(np.uint8)
+        gray = picture.astype(np.uint8)
+        return np.stack([gray, gray // 2, 255 - gray], axis=-1) if colour else gray
 
 
 def open_fake(config: GenerateConfig, model_path: Path | None) -> Source:

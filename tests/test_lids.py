@@ -78,7 +78,9 @@ def test_only_lids_move_otherwise_than_the_model_says(head, renderer) -> None:
 def test_gradients_change_nothing_and_reach_the_weight(head, renderer) -> None:
     mean = torch.from_numpy(head.mean).T[None]
     weight = torch.tensor([0.4], requires_grad=True)
-    blink = (expressions(head, eyeBlink_L=1.0)[:1] @ renderer.decoder._expressions).reshape(1, 3, -1)
+    blink = (expressions(head, eyeBlink_L=1.0)[:1] @ renderer.decoder._expressions).reshape(
+        1, 3, -1
+    )
     lids = renderer.decoder._lids
     followed = lids.moved(mean, weight * blink)
     with torch.no_grad():

@@ -42,7 +42,7 @@ def test_a_scene_makes_one_renderer(head: MorphableModel, monkeypatch: pytest.Mo
         return made[-1]
 
     monkeypatch.setattr("facegen.rerender.Renderer", counted)
-    scene = new_scene(head, RenderSettings(size=16), 0, {}, {})
+    scene = new_scene(head, RenderSettings(size=16), 0, {}, {}, {})
     assert scene.picture().shape == scene.truth().depth.shape[1:] == (16, 16)
     assert len(made) == 1
 

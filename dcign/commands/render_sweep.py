@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dcign.console import DEVICE, RUNS, check_folder, find, track
-from facegen.console import FACE_MODEL, PATH, SEED, say
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
 
@@ -23,6 +23,8 @@ from facegen.latents import ALL_FACTORS, FACTORS
 )
 @click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
 @click.option("--seed", type=SEED, help="Another person.  [default: 0]")
+@click.option("--size", type=SIZE, help="Of each picture, without a network; pixels a side.")
+@click.option("--colour", is_flag=True, help="RGB, without a network; gray otherwise.")
 @FACE_MODEL
 @DEVICE
 def command(
@@ -32,11 +34,13 @@ def command(
     frames: int,
     out: Path,
     seed: int | None,
+    size: int | None,
+    colour: bool,
     face_model: Path | None,
     device: str,
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
-    from dcign.show import show_picture, show_run, show_truth
+    from dcign.show import SIDE, show_picture, show_run, show_truth
     from facegen.files import make_folder, write_atomic
     from facegen.film import animation, draw_strip
     from facegen.pictures import png_bytes
@@ -49,19 +53,25 @@ def command(
         )
     if image and (seed is not None or face_model):
         raise UserError("--image is the face to start from; leave --seed and --face-model out")
-    run = find(name, device) if latent in FACTORS else None
+    alone = [option for option, on in (("--size", size), ("--colour", colour)) if on]
+    if alone and given:
+        raise UserError(
+            f"{' and '.join(alone)}: networks have their own size, and are gray; "
+            f"leave {' and '.join(given)} out"
+        )
+    run = find(name, device) if latent in FACTORS and not alone else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     check_folder(out)
     if run is None:
-        show = show_truth(latent, frames, seed or 0, face_model)
+        show = show_truth(latent, frames, seed or 0, face_model, size or SIDE, colour=colour)
     elif image:
         show = show_picture(run, latent, frames, image, track)
     else:
         show = show_run(run, latent, frames, seed or 0, face_model, track)
     for note in show.notes:
         say(f"warning: {note}")
-    if run is None and latent in FACTORS:
+    if run is None and latent in FACTORS and not alone:
         say(f"no trained run in {RUNS}/, so this is the truth alone; run `python cli.py train`")
     strip = draw_strip(show.strip, show.captions)
     make_folder(out)

@@ -54,6 +54,7 @@ _SIZES = "; ".join(
     help=f"What varies, one kind of mini-batch each, as azimuth,expression; of "
     f"{', '.join(ALL_FACTORS)}.  [default: {','.join(FACTORS)}]",
 )
+@click.option("--colour", is_flag=True, default=None, help="RGB; gray otherwise.")
 @click.option("--truth", is_flag=True, help="Keep landmarks, depth, normals and more, too.")
 @click.option(
     "--compression", type=click.Choice(COMPRESSIONS), help="Of the shards.  [default: none]"

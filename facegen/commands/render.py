@@ -9,7 +9,7 @@ import click
 from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
-from facegen.latents import EXPRESSION_LIMIT, LATENTS, OPTIONAL, PORTRAIT
+from facegen.latents import COEFFICIENT_LIMIT, IDENTITY_SIGMA, LATENTS, OPTIONAL, PORTRAIT
 
 if TYPE_CHECKING:
     from facegen.rerender import Scene
@@ -42,7 +42,14 @@ def scene_variables(command: Command) -> Command:
     "--expression",
     type=WEIGHTS,
     help="As jawOpen=0.8,mouthSmile_L=1; `face-model info PATH` names them; meant "
-    f"for 0 to 1, each {-EXPRESSION_LIMIT:g} to {EXPRESSION_LIMIT:g}, the others 0.",
+    f"for 0 to 1, each {-COEFFICIENT_LIMIT:g} to {COEFFICIENT_LIMIT:g}, the others 0.",
+)
+@click.option(
+    "--identity",
+    type=WEIGHTS,
+    help="As sex=-1.5,age=1,hair_length=2: coefficients that say who it is; `face-model info PATH` "
+    f"names them; each {-COEFFICIENT_LIMIT:g} to {COEFFICIENT_LIMIT:g}, the others drawn by --seed "
+    f"from N(0, {IDENTITY_SIGMA:g}^2).",
 )
 @click.option(
     "--environment",
@@ -51,7 +58,7 @@ def scene_variables(command: Command) -> Command:
     "new one; the key light stays on beside it only with --light-azimuth or --light-elevation.",
 )
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
-@click.option("--colour", is_flag=True, help="RGB; gray otherwise.")
+@click.option("--colour", is_flag=True, help="RGB; gray otherwise, as data sets mostly are.")
 @click.option("--truth", is_flag=True, help="Write landmarks, depth, normals, albedo, parts, mask.")
 @FACE_MODEL
 @click.option("--out", type=PATH, default=Path("face.png"), show_default=True, help="PNG file.")
@@ -115,11 +122,12 @@ def _new(described: dict[str, Any], size: int, face_model: Path | None) -> "Scen
     from facegen.rerender import lit_by, new_scene
 
     seed, expression = described.pop("seed", 0), described.pop("expression", {})
+    identity = described.pop("identity", {})
     panorama, settings = described.pop("environment", None), RenderSettings(size=size)
     if panorama is not None:
         key = bool(described.keys() & {"light_azimuth", "light_elevation"})
         settings = lit_by(settings, panorama, key=key)
-    return new_scene(load(face_model), settings, seed, described, expression)
+    return new_scene(load(face_model), settings, seed, described, expression, identity)
 
 
 def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
@@ -128,7 +136,7 @@ def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
     from facegen.chart import arrays, draw, npz_bytes
     from facegen.pictures import png_bytes
 
-    picture = scene.picture(colour=colour)
+    picture = scene.picture(colour=colour or scene.is_coloured)
     write_atomic(out, png_bytes(picture))
     click.echo(f"{out}: written")
     if scene.stored is not None and scene.stored.shape == picture.shape:

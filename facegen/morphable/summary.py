@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen.listing import in_runs
 from facegen.morphable.formats import loader_of
 from facegen.morphable.model import MorphableModel
 
@@ -28,7 +29,7 @@ def summarise(path: Path, model: MorphableModel) -> str:
         f"licence: {model.licence}",
         f"mesh: {len(model.mean):,} vertices, {len(model.faces):,} triangles",
         f"extents, mm: {extents} (x the subject's left, y up, z out of the nose)",
-        f"identity: {len(model.basis)} modes, {_listed(model.mode_names)}",
+        f"identity: {model.identity_size} coefficients, {in_runs(model.identity_names)}",
         f"variance in the first modes: {_energy(model.basis)}",
         f"expressions: {_expressions(model)}",
         f"albedo: {albedo}",
@@ -43,14 +44,7 @@ def _expressions(model: MorphableModel) -> str:
     if not model.expression_names:
         return "none"
     kind = "coefficients N(0, 1)" if model.expression_signed else "blend shapes, weights 0 to 1"
-    # All that can be asked for by name.
-    names = _listed(model.expression_names, 8 if model.expression_signed else 64)
-    return f"{len(model.expression_names)} ({kind}), {names}"
-
-
-def _listed(names: tuple[str, ...], most: int = 8) -> str:
-    rest = f" ... {names[-1]}" if len(names) > most else ""
-    return " ".join(names[:most]) + rest
+    return f"{len(model.expression_names)} ({kind}), {in_runs(model.expression_names)}"
 
 
 def _energy(basis: NDArray[np.float32]) -> str:
