@@ -58,7 +58,7 @@ def test_render_says_what_scene_variables_may_be_and_are() -> None:
     assert "In degree, -180 to 180; as it grows, the nose moves to the right. [default: 18]" in text
     assert "names them; meant for 0 to 1, each -5 to 5, the others 0." in text
     assert (
-        "In mm, 35 to 200; as it grows, the camera steps back and zooms in. [default: 95.7]" in text
+        "In mm, 35 to 200; as it grows, the camera steps back and zooms in. [default: 93.6]" in text
     )
 
 

@@ -104,8 +104,10 @@ def test_a_panorama_lights_a_new_face(tmp_path: Path) -> None:
         (["--focal-length", "3"], "focal_length must lie in 35 .. 200 mm, not 3"),
         (["--expression", "grin=1"], "'grin'"),
         (["--expression", "jawOpen=nan"], "jawOpen must lie in"),
-        (["--expression", "jawOpen"], "jawOpen=0.8"),
+        (["--expression", "jawOpen"], "NAME=0.8"),
         (["--expression", "jawOpen=0.8, jawOpen =0.1"], "'jawOpen' is named twice"),
+        (["--identity", "grin=1"], "no identity 'grin'; it has: sex age"),
+        (["--identity", "age=-6"], "identity age must lie in -5 .. 5"),
         (["--size", "-4"], "-4"),
         (["--face-model", "nowhere"], "nowhere"),
         (["--out", "face.jpg"], ".png"),
@@ -134,3 +136,12 @@ def test_another_face_model_is_refused(synthetic_dataset: Path, head: MorphableM
     line = assert_one_line(run("render", "--from", synthetic_dataset, "--index", "0"))
     assert "--face-model" in line
     assert "fake head" in line
+
+
+def test_somebody_is_described_by_coefficients(tmp_path: Path) -> None:
+    pale, dark = (
+        rendered(tmp_path / "face.png", "--size", 64, "--identity", f"melanin={melanin},sex=1")
+        for melanin in (-3, 4)
+    )
+    cheek = np.s_[34:42, 26:38]
+    assert pale[cheek].mean() > dark[cheek].mean() + 30

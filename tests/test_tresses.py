@@ -133,3 +133,27 @@ def test_fields_of_an_appearance_are_a_batch(head) -> None:
     values = {f.name: getattr(person, f.name) for f in dataclasses.fields(person)}
     assert values.pop("texture") is None  # only a photograph has one
     assert all(len(value) == 3 for value in values.values())
+
+
+@pytest.mark.parametrize("length", [0.05, 0.3, 1.0, 3.0])
+def test_hair_of_any_length_falls_in_even_steps(head, length: float) -> None:
+    """Rows of a bob that went with the neck of somebody in longer hair would fold up."""
+    renderer = Renderer(head)
+    random = torch.Generator().manual_seed(0)
+    people = 0.8 * torch.randn(12, head.identity_size, generator=random)
+    people[:, TRAITS.index("sex")] = -1.5
+    for name, value in (("hair_length", length), ("hair_style", -1.0), ("hair_wave", -1.0)):
+        people[:, len(head.basis) + APPEARANCE.index(name)] = value
+    hair = renderer.people(people).vertices[:, :, renderer.decoder.body_size :]
+    outside = hair.reshape(len(people), 3, 2, COARSE.rows, COARSE.columns)[:, :, 0]
+    step = outside[:, 1, COARSE.crown - 1 : -1] - outside[:, 1, COARSE.crown :]
+    assert (step > 0).all(), "each row below the last"
+    assert (step < 2.5 * step.mean(dim=1, keepdim=True) + 1.0).all(), "mm"
+
+
+def test_hair_does_not_lie_down_on_shoulders(head, renderer) -> None:
+    people = renderer.people(woman(head, hair_length=3.0, hair_wave=-1.0))
+    hair = people.vertices[0, :, renderer.decoder.body_size :]
+    assert hair[1].min() < -120, "mm"
+    low, high = hair[0, hair[1] < -80].abs().max(), hair[0].abs().max()
+    assert low < high + 20.0, "mm"

@@ -82,7 +82,7 @@ def arch(vertices: NDArray[np.float64], quads: NDArray[np.int64], *, upper: bool
         (front, gums),
         (front + _BEGUN * (edge - neck), crown),
         (crest + (_BEVEL + meets * _ROUND) * across, crown),
-        (crest + (thick - meets * _ROUND) * across, crown),
+        (crest + thick * across, crown),
         (inner, gums),
     )
     grid = np.arange(len(rows) * len(column)).reshape(len(rows), -1)
