@@ -26,6 +26,14 @@ def say(message: str) -> None:
     click.echo("".join(c if c.isprintable() else repr(c)[1:-1] for c in line), err=True)
 
 
+def say_if_cold() -> None:
+    """Say why nothing is to be seen for a while, before the first run of all."""
+    from facegen.raster.jit import is_cold
+
+    if is_cold():
+        say("compiling for this machine, which takes half a minute or so, once")
+
+
 def heed_ctrl_c() -> None:
     """Have Ctrl-C end the process even where Python throws its exception away: it comes again.
 

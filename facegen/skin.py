@@ -22,7 +22,7 @@ from facegen.places import blocks, places
 _SCLERA = (0.52, 0.48, 0.45)
 _PUPIL = (0.012, 0.011, 0.011)
 _MOUTH = (0.10, 0.035, 0.03)
-_TEETH = (0.70, 0.63, 0.53)
+_TEETH = (0.68, 0.62, 0.53)
 
 
 def paint(

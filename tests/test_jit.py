@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from facegen.raster.jit import forget_others, full_width, kernel, leaf, sources_digest
+from facegen.raster.jit import forget_others, full_width, is_cold, kernel, leaf, sources_digest
 
 
 def test_any_file_with_kernels_changes_the_digest(tmp_path: Path) -> None:
@@ -35,6 +35,20 @@ def test_other_compilations_are_forgotten(tmp_path: Path) -> None:
         (kept / name).touch()
     forget_others(tmp_path, "0123abcd")
     assert {file.name for file in kept.iterdir()} == names - {"a.f-1.py311.1.nbc"}
+
+
+def test_a_first_run_is_known_by_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "raster" / "__pycache__"
+    kept.mkdir(parents=True)
+    (kept / "a.f_4567abcd-1.py311.nbi").touch()
+    assert is_cold(tmp_path, "0123abcd")
+    (kept / "a.f_0123abcd-1.py311.nbi").touch()
+    assert not is_cold(tmp_path, "0123abcd")
+    # Kept elsewhere, they are not looked for.
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "/somewhere")
+    assert not is_cold(tmp_path, "4567ffff")
 
 
 def test_compilations_are_kept_under_the_digest() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dcign.console import DEVICE, RUNS, check_folder, find, track
-from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say, say_if_cold
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
 
@@ -63,6 +63,7 @@ def command(
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     check_folder(out)
+    say_if_cold()
     if run is None:
         show = show_truth(latent, frames, seed or 0, face_model, size or SIDE, colour=colour)
     elif image:

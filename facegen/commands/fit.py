@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facegen.console import FACE_MODEL, PATH, SIZE, progress_bar, say
+from facegen.console import FACE_MODEL, PATH, SIZE, progress_bar, say, say_if_cold
 from facegen.errors import UserError
 from facegen.files import check_target
 
@@ -61,6 +61,7 @@ def command(
         eyes = find_pupils(image)
         click.echo(f"pupils at {' '.join(f'{value:.1f}' for value in eyes)}")
     picture = read_picture(image, eyes)
+    say_if_cold()
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():
         fitter = Fitter(load(face_model), rendered)

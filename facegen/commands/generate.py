@@ -21,6 +21,7 @@ from facegen.console import (
     SIZE,
     progress_bar,
     say,
+    say_if_cold,
 )
 from facegen.files import make_folder
 from facegen.latents import ALL_FACTORS, FACTORS
@@ -96,6 +97,7 @@ def command(
             make_folder(work.out)
             # How long it takes would take seconds to find out; the bar tells it soon.
             click.echo(room)
+            say_if_cold()
     else:
         click.echo("all shards are there; checking them")
     if not dry_run:

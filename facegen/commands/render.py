@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, WEIGHTS, say, say_if_cold
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 from facegen.latents import COEFFICIENT_LIMIT, IDENTITY_SIGMA, LATENTS, OPTIONAL, PORTRAIT
@@ -97,6 +97,7 @@ def command(
                 "--index and --split say which image of a data set; name it with --from"
             )
         scene = _new(described, size or NEW_SIZE, face_model)
+    say_if_cold()
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():
         _write(scene, colour, truth, out)

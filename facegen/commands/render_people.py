@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facegen.console import FACE_MODEL, PATH, SEED, SIZE
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say_if_cold
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 
@@ -46,6 +46,7 @@ def command(
             "pixels on one sheet; choose a smaller --count or --size"
         )
     check_target(out, ".png")
+    say_if_cold()
     renderer = Renderer(load(face_model), RenderSettings(size=size))
     # People are drawn one by one: two threads would have nothing to share.
     with one_thread():

@@ -7,6 +7,7 @@ number of threads and on every processor. Division by zero gives inf or nan.
 import contextlib
 import functools
 import hashlib
+import os
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -76,6 +77,15 @@ def forget_others(package: Path, digest: str) -> None:
 _PACKAGE = Path(__file__).parents[1]
 _SOURCES = sources_digest(_PACKAGE)
 forget_others(_PACKAGE, _SOURCES)
+
+
+def is_cold(package: Path = _PACKAGE, digest: str = _SOURCES) -> bool:
+    """Whether a package's kernels of these sources are still to be compiled, as far as one sees.
+
+    One does not where they are kept elsewhere than beside the sources.
+    """
+    elsewhere = numba.config.CACHE_DIR or not os.access(package, os.W_OK)  # type: ignore[attr-defined]
+    return not elsewhere and not any(package.rglob(f"__pycache__/*{digest}*.nbi"))
 
 
 class _Cache(FunctionCache):
