@@ -37,12 +37,12 @@ class Anatomy:
     scalp: signed distance from the hairline, positive under hair.
     around: angle around the head's axis in degrees, 0 at the forehead, 180 at the nape.
     ear: 0..1.
-    brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end;
-        brow_rise: mm above its middle line.
+    brow: signed distance into the brow (positive inside); brow_along: 0 inner .. 1 outer end, and
+        on beyond both; brow_rise: mm above its middle line.
     beard, moustache: signed distance into the region where men grow them.
     lash: 0..1 along the lids' rims; lid: 0..1 on the lids, more in the upper one's fold.
     lips, mouth, teeth, nostril: 0..1 on the lips, on the skin behind them, on the teeth, in the
-        nose.
+        nose. Gums move and are lit as teeth are, and have a little of them, too.
     blush: 0..1 on cheeks, nose and ears; hollow: 0..1 below the eyes.
     cloth: signed distance below the neckline of a shirt.
     wrinkle: 0..1 in the furrows of an old forehead and beside old eyes.

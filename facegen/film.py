@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 from facegen.preview import FAINT, INK, PAPER, text_width, write_text
 
 _GAP, _MARGIN = 4, 16
+_GRAY_PAPER = 247
+"""PAPER, in gray."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def draw_strip(rows: list[Row], captions: list[str], columns: int = 11) -> Image
 def animation(rows: list[Row], captions: list[str], seconds: float = 3.0) -> bytes:
     """A GIF file that plays the rows side by side, there and back, for ever."""
     side = max(150, rows[0].frames.shape[1])
-    mode, paper = ("RGB", PAPER) if rows[0].frames.ndim == 4 else ("L", "#f7f7f7")
+    mode, paper = ("RGB", PAPER) if rows[0].frames.ndim == 4 else ("L", _GRAY_PAPER)
     order = [*range(len(captions)), *range(len(captions) - 2, 0, -1)]
     pages = []
     for step in order:

@@ -24,7 +24,7 @@ from facegen.pool import map_unordered
 from facegen.presets import GenerateConfig
 from facegen.scene import SPLITS, latents_of
 
-_FOLLOW = ("identity_size", "identity_names", "per_shard")
+_FOLLOW = ("identity_size", "identity_names", "expression_names", "per_shard")
 """Settings that follow from others, which say better what differs."""
 
 _IN_WORDS = {"fingerprint": "face model's fingerprint"}

@@ -13,7 +13,7 @@ from facegen.places import Place
 from facegen.regions import Region
 
 _ROUND = 40.0
-"""Within how many mm of one another two edges of hair are one."""
+"""How many mm before the corner of two hairlines one bends into the other."""
 
 _RUN_OUT = 5.0
 """How far from under a sheet of hair single ones reach, mm."""
@@ -84,8 +84,9 @@ def depth(
     above -= 45.0 * smooth_step(style.bald, 0.2, 0.7) * region.temples
     left = 150.0 - 114.0 * style.bald - style.lean_up * place.y
     left -= style.lean_out * place.z
-    # There hair thins out over more of the skin than at a line, and to no corner at the temples.
+    # At the plane hair thins out over twice as much of the skin as at a line, and raggedly.
     left = 0.5 * (left + 4.0 * locks)
+    # The plane and the receding temple's line would meet in a corner.
     corner = larger(_ROUND - abs(above - left), 0.0 * left)
     return smaller(above, left) - corner * corner / (4.0 * _ROUND)
 

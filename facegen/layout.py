@@ -145,8 +145,9 @@ def max_bytes(header: Header, slot: Slot) -> int:
     """The most room that a shard takes, compressed or not, bytes."""
     shapes = all_shapes(header).values()
     row = sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in shapes)
-    # 2**10 bytes a mini-batch and 2**14 a shard hold checksums, indices and attributes.
-    return slot.groups * (header.group_size * row + 2**10) + 2**14 + len(json.dumps(header.config))
+    known = sum(np.asarray(value).nbytes for value in attributes(header, slot).values())
+    # 2**10 bytes a mini-batch and 2**14 a shard hold checksums and indices.
+    return slot.groups * (header.group_size * row + 2**10) + 2**14 + known
 
 
 def write_shard(

@@ -27,15 +27,21 @@ _WIDE = 0.3
 _SHUT = 0.3
 """By how much lids that meet overlap, mm, so that nothing shows between them."""
 
-_REACH = (14.0, 24.0)
-"""How far above an eye skin is its upper lid's altogether, and not any more, mm."""
+_REACH = (5.0, 13.0)
+"""How far above or below an eye's opening skin is its lid's altogether, and not any more, mm."""
+
+_BESIDE = (0.5, 0.8)
+"""The same beside an eye's middle, in its widths."""
 
 _LEAST, _MOST = 0.3, 2.0
 """How wide eyes open, in the mean's, as far as expressions heed it."""
 
+_FEWEST = 3
+"""Places across an eye where both rims must be found."""
+
 
 class Lids:
-    """The upper eyelids of one head model; a model without eyeballs has none."""
+    """The eyelids of one head model; a model without eyeballs, or without rims, has none."""
 
     def __init__(self, mean: Tensor, faces: Tensor, anatomy: Anatomy, *, proportional: bool):
         """A head's mean (3, vertex), mm, its faces (face, 3) and its body's anatomy.
@@ -45,32 +51,32 @@ class Lids:
         """
         ball = anatomy.eye_angle >= 0
         sides = (ball & (mean[0] > 0), ball & (mean[0] < 0))
-        found = (_lid(mean, faces, anatomy, side) for side in sides if side.any())
-        self._lids = tuple(lid for lid in found if lid)
+        found = (_lids(mean, faces, anatomy, side) for side in sides if side.any())
+        self._eyes = tuple(lids for lids in found if lids)
         self._proportional = proportional
 
     def moved(self, vertices: Tensor, moves: Tensor) -> Tensor:
-        """Displacements that expressions make, with those of upper lids as far as they may go.
+        """Displacements that expressions make, with those of lids as far as they may go.
 
         vertices (batch, 3, vertex): of neutral faces. moves (batch, 3, vertex): of the expression.
         Both mm; the latter are written to where no gradients are recorded.
         """
-        for lid in self._lids:
-            share = lid.share(vertices, moves, proportional=self._proportional)
-            moving = moves[:, :, lid.skin] * share[:, None]
+        for lids in self._eyes:
+            share = lids.share(vertices, moves, proportional=self._proportional)
+            moving = moves[:, :, lids.skin] * share[:, None]
             put = moves.index_copy if moves.requires_grad else moves.index_copy_
-            moves = put(2, lid.skin, moving)
+            moves = put(2, lids.skin, moving)
         return moves
 
 
 @dataclass(frozen=True)
-class _Lid:
-    """One upper lid, and the rim of the lower one.
+class _Lids:
+    """The lids of one eye.
 
-    skin (vertex,): its vertices. columns (column, vertex): how they lie between the places across
-    the eye. weight (vertex,): how much they are the lid's. upper_corners, lower_corners (3,
+    skin (vertex,): their vertices. columns (column, vertex): how these lie between the places
+    across the eye. weight (vertex,): how much they are the lids'. upper_corners, lower_corners (3,
     column): the vertices of the triangles in which the rims are, with upper_, lower_weights.
-    gap (column,): how far they are apart on the mean, mm.
+    gap (column,): how far the rims are apart on the mean, mm.
     """
 
     skin: Tensor
@@ -82,70 +88,102 @@ class _Lid:
     lower_weights: Tensor
     gap: Tensor
 
-    def apart(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
-        """The heights (batch, column) of both rims."""
+    def apart(self, vertices: Tensor) -> Tensor:
+        """How far both rims are apart (batch, column), mm."""
         height = vertices[:, 1]
         upper = (height[:, self.upper_corners] * self.upper_weights).sum(dim=1)
-        return upper, (height[:, self.lower_corners] * self.lower_weights).sum(dim=1)
+        return upper - (height[:, self.lower_corners] * self.lower_weights).sum(dim=1)
 
     def share(self, vertices: Tensor, moves: Tensor, *, proportional: bool) -> Tensor:
-        """The shares (batch, vertex) of moves that the lid's skin makes."""
-        upper, lower = self.apart(vertices)
-        down, up = self.apart(moves)
-        gap = upper - lower
+        """The shares (batch, vertex) of moves that the lids' skin makes."""
+        gap, closing = self.apart(vertices), -self.apart(moves)
         share = (gap / self.gap).clamp(_LEAST, _MOST) if proportional else torch.ones_like(gap)
-        # What may be left of the way down, which the lower lid comes up in part.
-        room = (gap + _SHUT - up).clamp(min=0) / (-down).clamp(min=_SHUT)
-        share = torch.where(down < 0, torch.minimum(share, room), share)
+        room = (gap + _SHUT).clamp(min=0)
+        # Lids that would pass each other both stop short, the one that goes farther by more.
+        allowed = room / torch.where(closing > 0, closing, torch.ones_like(closing))
+        share = torch.where(closing > 0, torch.minimum(share, allowed), share)
         return 1 + self.weight * ((share - 1) @ self.columns)
 
 
-def _lid(mean: Tensor, faces: Tensor, anatomy: Anatomy, ball: Tensor) -> _Lid | None:
-    """The lid over the ball that is marked (vertex,); None where there is no opening."""
-    place = mean.double().numpy()
-    low, high = place[:, ball.numpy()].min(axis=1), place[:, ball.numpy()].max(axis=1)
-    seen, origin = _front(mean, faces, low, high)
-    is_eye = ball.numpy()[faces.numpy()].all(axis=1)
-    opening = (seen >= 0) & is_eye[np.maximum(seen, 0)]
-    wide = np.flatnonzero(opening.sum(axis=0) * _STEP > _WIDE)
+@dataclass(frozen=True)
+class _Rims:
+    """Where both rims are seen, upper and lower in this order, at places across an eye.
+
+    across (column,), heights (2, column): mm, on the mean. corners (2, 3, column), weights (2, 3,
+    column): of the triangles there.
+    """
+
+    across: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    corners: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def _lids(mean: Tensor, faces: Tensor, anatomy: Anatomy, ball: Tensor) -> _Lids | None:
+    """The lids of the ball that is marked (vertex,); None where there is no opening with rims."""
+    rims = _rims(mean, faces, ball)
+    if rims is None:
+        return None
+    x, y, z = mean.double().numpy()
+    high, low = rims.heights
+    upper, lower = np.interp(x, rims.across, high), np.interp(x, rims.across, low)
+    half = (upper - lower) / 2
+    from_middle = np.abs(y - (upper + lower) / 2)
+    beside = np.abs(x - rims.across.mean()) / (rims.across[-1] - rims.across[0])
+    # At the corners, where lids grow together, neither moves.
+    weight = _ramp(from_middle / half, 0.0, 0.7) * _ramp(from_middle - half, *_REACH[::-1])
+    weight *= _ramp(beside, *_BESIDE[::-1]) * (z > z[ball.numpy()].min())
+    skin = np.flatnonzero((weight > 0) & (anatomy.is_skin > 0.5).numpy())
+    steps = np.eye(len(rims.across))
+    columns = np.stack([np.interp(x[skin], rims.across, row) for row in steps])
+    corners, weights = torch.from_numpy(rims.corners), torch.from_numpy(rims.weights).float()
+    return _Lids(
+        skin=torch.from_numpy(skin),
+        columns=torch.from_numpy(columns).float(),
+        weight=torch.from_numpy(weight[skin]).float(),
+        upper_corners=corners[0],
+        upper_weights=weights[0],
+        lower_corners=corners[1],
+        lower_weights=weights[1],
+        gap=torch.from_numpy(high - low).float(),
+    )
+
+
+def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:
+    """A smooth step from 0 at start to 1 at stop; start > stop runs downwards."""
+    t = np.clip((value - start) / (stop - start), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _rims(mean: Tensor, faces: Tensor, ball: Tensor) -> _Rims | None:
+    """Where the mean's lids end over the ball that is marked (vertex,), as parallel rays see it."""
+    triangles, place = faces.numpy(), mean.double().numpy()
+    own = place[:, ball.numpy()]
+    seen, origin = _front(mean, faces, own.min(axis=1), own.max(axis=1))
+    is_eye = (seen >= 0) & ball.numpy()[triangles].all(axis=1)[np.maximum(seen, 0)]
+    wide = np.flatnonzero(is_eye.sum(axis=0) * _STEP > _WIDE)
     if not len(wide):
         return None
     inset = _CORNER * (wide[-1] - wide[0])
     columns = np.linspace(wide[0] + inset, wide[-1] - inset, _COLUMNS).round().astype(int)
-    rims = []
     # One sample beyond the opening lies on the lid's outermost triangle.
-    top = opening[:, columns].argmax(axis=0) - 1
-    bottom = len(opening) - opening[::-1, columns].argmax(axis=0)
-    for row in (top, bottom):
-        corners = faces.numpy()[seen[row, columns]]
-        at = np.stack([origin[0] + (columns + 0.5) * _STEP, origin[1] - (row + 0.5) * _STEP])
-        triangles = place.T[corners]
-        flat = np.concatenate([triangles[..., :2], np.zeros_like(triangles[..., :1])], axis=2)
-        weights = nearest_in_triangle(np.pad(at.T, ((0, 0), (0, 1))), flat)
-        rims.append((torch.from_numpy(corners.T.astype(np.int64)), torch.from_numpy(weights.T)))
-    across = origin[0] + (columns + 0.5) * _STEP
-    middle = origin[1] - ((top + bottom) / 2 + 0.5) * _STEP
-    (upper_corners, upper), (lower_corners, lower) = rims
-    above = place[1] - np.interp(place[0], across, middle)
-    beside = np.abs(place[0] - across.mean()) / (across[-1] - across[0])
-    near = (above > 0) & (above < _REACH[1]) & (beside < 1) & (place[2] > low[2])
-    skin = np.flatnonzero(near & (anatomy.is_skin > 0.5).numpy())
-    weight = np.interp(above[skin], _REACH, (1.0, 0.0))
-    between = np.stack([np.interp(place[0, skin], across, row) for row in np.eye(_COLUMNS)])
-    heights = [
-        (mean[1].double()[corners] * weights).sum(dim=0)
-        for corners, weights in ((upper_corners, upper), (lower_corners, lower))
-    ]
-    return _Lid(
-        skin=torch.from_numpy(skin),
-        columns=torch.from_numpy(between).float(),
-        weight=torch.from_numpy(weight).float(),
-        upper_corners=upper_corners,
-        upper_weights=upper.float(),
-        lower_corners=lower_corners,
-        lower_weights=lower.float(),
-        gap=(heights[0] - heights[1]).float(),
+    rows = np.stack(
+        [is_eye[:, columns].argmax(axis=0) - 1, len(seen) - is_eye[::-1, columns].argmax(axis=0)]
     )
+    # Without a lid, what is seen there is the picture's border, or what is far behind.
+    is_open = is_eye[:, columns].any(axis=0) & (rows[0] >= 0) & (rows[1] < len(seen))
+    columns, rows = columns[is_open], rows[:, is_open]
+    found = (seen[rows, columns] >= 0).all(axis=0)
+    columns, rows = columns[found], rows[:, found]
+    if len(np.unique(columns)) < _FEWEST:
+        return None
+    corners = triangles[seen[rows, columns]].astype(np.int64)
+    across = origin[0] + (columns + 0.5) * _STEP
+    heights = origin[1] - (rows + 0.5) * _STEP
+    points = np.stack([np.broadcast_to(across, heights.shape), heights, 0.0 * heights], axis=-1)
+    flat = place.T[corners] * [1.0, 1.0, 0.0]
+    weights = nearest_in_triangle(points, flat)
+    return _Rims(across, heights, np.moveaxis(corners, 2, 1), np.moveaxis(weights, 2, 1))
 
 
 def _front(

@@ -21,4 +21,4 @@ def in_runs(names: Sequence[str]) -> str:
 def _next(name: str) -> str:
     """The name that counts one further; no name where this one has no number."""
     found = re.fullmatch(r"(.*?)(\d+)", name)
-    return f"{found[1]}{int(found[2]) + 1}" if found else ""
+    return f"{found[1]}{str(int(found[2]) + 1).zfill(len(found[2]))}" if found else ""

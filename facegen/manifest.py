@@ -18,6 +18,7 @@ from facegen.scene import SPLITS, Variables, latents_of
 
 SCHEMA = 2
 MANIFEST = "manifest.json"
+_NAMES = ("identity_names", "expression_names")
 MAX_BYTES = 64 * 2**20
 """No manifest is larger; a bound on what is read from a stranger's file."""
 
@@ -162,7 +163,12 @@ class Manifest:
     def dumps(self) -> str:
         """The manifest's text, the same for equal manifests."""
         shards = [{"file": entry.file, **asdict(entry)} for entry in self.entries]
-        tree = {"schema": SCHEMA, **asdict(self.header), "shards": shards}
+        header = asdict(self.header)
+        # Data sets from before there were names have none.
+        for name in _NAMES:
+            if not header[name]:
+                del header[name]
+        tree = {"schema": SCHEMA, **header, "shards": shards}
         return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod

@@ -12,6 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from facegen.errors import UserError
 
+MOST_PIXELS = 200_000_000
+"""Of a sheet or an animation: it is drawn in memory, which takes ten bytes for each."""
+
 LUMA = (0.21, 0.72, 0.07)
 """Weights of a picture's R, G and B in gray, as in the DC-IGN paper."""
 

@@ -26,8 +26,8 @@ from facegen.morphable import MorphableModel, load
 from facegen.own_albedo import linear
 from facegen.pictures import read_colours
 from facegen.render import Renderer, RenderSettings
-from facegen.settings import read_settings
 from facegen.shards import Dataset
+from facegen.stored_settings import read_settings
 from facegen.truth import GroundTruth, Truth
 
 _SPLIT = "portrait"

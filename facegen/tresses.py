@@ -28,7 +28,7 @@ _NEIGHBOURS = 6
 
 RESTING = -120.0
 """Height over the eyes, mm, at which hair ends whose strands are as long as Hairdresser.combed has
-them: those of other hair are as much longer or shorter below the eyes."""
+them: those of other hair are as much longer or shorter below HIGHEST."""
 
 _SKULL = 0.45
 """The share of the way from root to tip, as styles count it, that lies on the skull."""

@@ -10,6 +10,7 @@ from fakes import CONFIG, FakeModel, generation
 from PIL import Image
 from test_cli import assert_one_line, run
 
+from facegen.errors import UserError
 from facegen.generate import Generation
 from facegen.live import LiveDataset
 from facegen.morphable import DEFAULT_MODEL, MorphableModel
@@ -48,7 +49,7 @@ def test_commands_take_them(coloured: Path, tmp_path: Path) -> None:
 
 
 def test_gray_is_not_gone_on_with_in_colour(coloured: Path) -> None:
-    with pytest.raises(Exception, match="its colour is True, and False was asked for"):
+    with pytest.raises(UserError, match="its colour is True, and False was asked for"):
         generation(coloured, CONFIG)
 
 

@@ -42,9 +42,11 @@ def test_a_first_run_is_known_by_what_is_kept(
 ) -> None:
     kept = tmp_path / "raster" / "__pycache__"
     kept.mkdir(parents=True)
-    (kept / "a.f_4567abcd-1.py311.nbi").touch()
+    (kept / "pigments.f_4567abcd-1.py311.nbi").touch()
     assert is_cold(tmp_path, "0123abcd")
     (kept / "a.f_0123abcd-1.py311.nbi").touch()
+    assert is_cold(tmp_path, "0123abcd"), "a face model was built"
+    (kept / "pigments.f_0123abcd-1.py311.nbi").touch()
     assert not is_cold(tmp_path, "0123abcd")
     # Kept elsewhere, they are not looked for.
     monkeypatch.setattr(numba.config, "CACHE_DIR", "/somewhere")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from dcign.console import DEVICE, RUNS, check_folder, find, track
-from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say, say_if_cold
+from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say
 from facegen.errors import UserError
 from facegen.latents import ALL_FACTORS, FACTORS
 
@@ -23,7 +23,9 @@ from facegen.latents import ALL_FACTORS, FACTORS
 )
 @click.option("--out", type=PATH, default=Path("sweeps"), show_default=True, help="Folder.")
 @click.option("--seed", type=SEED, help="Another person.  [default: 0]")
-@click.option("--size", type=SIZE, help="Of each picture, without a network; pixels a side.")
+@click.option(
+    "--size", type=SIZE, help="Of each picture, without a network; pixels a side.  [default: 150]"
+)
 @click.option("--colour", is_flag=True, help="RGB, without a network; gray otherwise.")
 @FACE_MODEL
 @DEVICE
@@ -43,7 +45,7 @@ def command(
     from dcign.show import SIDE, show_picture, show_run, show_truth
     from facegen.files import make_folder, write_atomic
     from facegen.film import animation, draw_strip
-    from facegen.pictures import png_bytes
+    from facegen.pictures import MOST_PIXELS, png_bytes
 
     given = [option for option, path in (("--run", name), ("--image", image)) if path]
     if latent not in FACTORS and given:
@@ -59,11 +61,15 @@ def command(
             f"{' and '.join(alone)}: networks have their own size, and are gray; "
             f"leave {' and '.join(given)} out"
         )
+    if frames * (size or SIDE) ** 2 > MOST_PIXELS:
+        raise UserError(
+            f"{frames} pictures of {size} x {size} pixels: more than {MOST_PIXELS // 10**6} "
+            "million pixels in one animation; choose fewer --frames or a smaller --size"
+        )
     run = find(name, device) if latent in FACTORS and not alone else None
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     check_folder(out)
-    say_if_cold()
     if run is None:
         show = show_truth(latent, frames, seed or 0, face_model, size or SIDE, colour=colour)
     elif image:

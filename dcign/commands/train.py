@@ -53,12 +53,12 @@ def command(
     **overrides: int | None,
 ) -> None:
     """Train a network; again, to go on where it stopped, or further with more --steps."""
+    from dcign.sources import stored_data
     from facegen.presets import LIVE, default_folder
-    from facegen.shards import Dataset
 
     source = data or default_folder()
     # What is missing shows before torch has been loaded.
-    stored = None if str(source) == LIVE else Dataset(source)
+    stored = None if str(source) == LIVE else stored_data(source)
 
     from dcign.config import PRESETS as CONFIGS
     from dcign.device import choose_device

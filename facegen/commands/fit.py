@@ -61,10 +61,11 @@ def command(
         eyes = find_pupils(image)
         click.echo(f"pupils at {' '.join(f'{value:.1f}' for value in eyes)}")
     picture = read_picture(image, eyes)
+    model = load(face_model)
     say_if_cold()
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():
-        fitter = Fitter(load(face_model), rendered)
+        fitter = Fitter(model, rendered)
         with progress_bar() as progress:
             bar = progress.add_task("fitting", total=steps)
             fits = list(progress.track(fitter.fit(picture, steps), task_id=bar))

@@ -79,9 +79,9 @@ def command(
     given = {name: value for name, value in overrides.items() if value is not None}
     if latents:
         given["factors"] = latents
-    if truth:
-        # Its rows are sixteen times as large, and a shard is built in memory.
-        given |= {"truth": True, "per_shard": PRESETS[preset].per_shard // 10}
+    # A shard is built in memory: in colour rows are three times as large, with the truth sixteen.
+    smaller = 10 if truth else 3 if given.get("colour") else 1
+    given |= {"truth": truth, "per_shard": PRESETS[preset].per_shard // smaller}
     config = dataclasses.replace(PRESETS[preset], **given)
     work = Generation(config, out or folder(preset, config), face_model, workers)
     click.echo(f"{work.out}: {work.images:,} images in {len(work)} shards, {work.workers} workers")

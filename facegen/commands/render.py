@@ -58,7 +58,9 @@ def scene_variables(command: Command) -> Command:
     "new one; the key light stays on beside it only with --light-azimuth or --light-elevation.",
 )
 @click.option("--size", type=SIZE, help=f"Pixels a side.  [default: the data set's, or {NEW_SIZE}]")
-@click.option("--colour", is_flag=True, help="RGB; gray otherwise, as data sets mostly are.")
+@click.option(
+    "--colour/--gray", default=None, help="RGB or gray.  [default: the data set's, or gray]"
+)
 @click.option("--truth", is_flag=True, help="Write landmarks, depth, normals, albedo, parts, mask.")
 @FACE_MODEL
 @click.option("--out", type=PATH, default=Path("face.png"), show_default=True, help="PNG file.")
@@ -67,7 +69,7 @@ def command(
     split: str | None,
     index: int | None,
     size: int | None,
-    colour: bool,
+    colour: bool | None,
     truth: bool,
     face_model: Path | None,
     out: Path,
@@ -100,7 +102,7 @@ def command(
     say_if_cold()
     # One picture gives two threads nothing to share: on a busy machine they wait for each other.
     with one_thread():
-        _write(scene, colour, truth, out)
+        _write(scene, scene.is_coloured if colour is None else colour, truth, out)
 
 
 def _beside(out: Path) -> tuple[Path, Path]:
@@ -137,7 +139,7 @@ def _write(scene: "Scene", colour: bool, truth: bool, out: Path) -> None:
     from facegen.chart import arrays, draw, npz_bytes
     from facegen.pictures import png_bytes
 
-    picture = scene.picture(colour=colour or scene.is_coloured)
+    picture = scene.picture(colour=colour)
     write_atomic(out, png_bytes(picture))
     click.echo(f"{out}: written")
     if scene.stored is not None and scene.stored.shape == picture.shape:

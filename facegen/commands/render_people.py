@@ -8,9 +8,6 @@ from facegen.console import FACE_MODEL, PATH, SEED, SIZE, say_if_cold
 from facegen.errors import UserError
 from facegen.files import check_target, write_atomic
 
-MOST_PIXELS = 200_000_000
-"""Of a sheet: it is drawn in memory, which takes ten bytes for each."""
-
 
 @click.command("render-people")
 @click.option(
@@ -37,7 +34,7 @@ def command(
     from facegen.benchmark import one_thread
     from facegen.crowd import crowd
     from facegen.morphable import load
-    from facegen.pictures import png_bytes
+    from facegen.pictures import MOST_PIXELS, png_bytes
     from facegen.render import Renderer, RenderSettings
 
     if count * size**2 > MOST_PIXELS:
@@ -46,8 +43,8 @@ def command(
             "pixels on one sheet; choose a smaller --count or --size"
         )
     check_target(out, ".png")
-    say_if_cold()
     renderer = Renderer(load(face_model), RenderSettings(size=size))
+    say_if_cold()
     # People are drawn one by one: two threads would have nothing to share.
     with one_thread():
         sheet = crowd(renderer, count, min(columns, count), seed, colour=not gray)

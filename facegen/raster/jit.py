@@ -80,12 +80,13 @@ forget_others(_PACKAGE, _SOURCES)
 
 
 def is_cold(package: Path = _PACKAGE, digest: str = _SOURCES) -> bool:
-    """Whether a package's kernels of these sources are still to be compiled, as far as one sees.
+    """Whether what paints pictures is still to be compiled of these sources, as far as one sees.
 
-    One does not where they are kept elsewhere than beside the sources.
+    One does not where compilations are kept elsewhere than beside the sources. The rasterizer's
+    may be there without it: a face model was built.
     """
     elsewhere = numba.config.CACHE_DIR or not os.access(package, os.W_OK)  # type: ignore[attr-defined]
-    return not elsewhere and not any(package.rglob(f"__pycache__/*{digest}*.nbi"))
+    return not elsewhere and not any(package.rglob(f"__pycache__/pigments.*_{digest}*.nbi"))
 
 
 class _Cache(FunctionCache):
