@@ -71,6 +71,15 @@ def test_one_comes_back_bit_for_bit(head: MorphableModel, tmp_path: Path) -> Non
     assert np.abs(live.astype(int) - stored).max() <= 1
 
 
+def test_their_shards_are_no_larger(tmp_path: Path, head: MorphableModel) -> None:
+    found = [
+        run("generate", "--preset", "paper", "--out", tmp_path / "a", "--dry-run", *options).output
+        for options in ([], ["--colour"], ["--colour", "--truth"])
+    ]
+    for text, most in zip(found, (100, 33, 10), strict=True):
+        assert f'"per_shard": {most}, ' in text
+
+
 def test_they_have_a_folder_of_their_own() -> None:
     config = replace(PRESETS["small"], colour=True, truth=True)
     assert folder("small", config) == Path("data/faces-small-colour-truth")

@@ -71,6 +71,20 @@ def test_without_a_run_the_truth_alone(head, tmp_path, monkeypatch):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["azimuth.gif", "azimuth.png"]
 
 
+def test_the_truth_alone_at_any_size_and_in_colour(head, blobs, tmp_path, monkeypatch):
+    save_run(tmp_path / "runs" / "one", blobs)
+    monkeypatch.setattr(dcign.console, "RUNS", tmp_path / "runs")
+    options = ("--frames", 3, "--size", 40, "--colour", "--out", tmp_path)
+    result = call("render-sweep", "--latent", "light", *options)
+    assert result.exit_code == 0, result.output
+    assert not result.stderr, "a run is there, and not asked for"
+    with Image.open(tmp_path / "light.png") as strip, Image.open(tmp_path / "light.gif") as film:
+        assert 3 * 40 < strip.width < 3 * 100
+        for picture in (strip, film):
+            pixels = np.asarray(picture.convert("RGB")).astype(int)
+            assert np.ptp(pixels, axis=-1).max() > 20, "skin has a colour"
+
+
 def test_bad_pictures_are_refused_in_one_line(here):
     Path("text.png").write_text("not a picture")
     Image.new("1", (10_000, 10_000)).save("huge.png")
@@ -96,6 +110,11 @@ def test_other_mistakes_are_one_line(here):
     for options in (["--run", "one"], ["--image", "x"], ["--run", "one", "--image", "x"]):
         line = one_line(call("render-sweep", "--latent", "roll", *options))
         assert f"leave {' and '.join(options[::2])} out" in line
+    for options in (["--size", 40], ["--colour"]):
+        line = one_line(call("render-sweep", "--latent", "light", "--run", "one", *options))
+        assert options[0] in line and "leave --run out" in line
+    line = one_line(call("render-sweep", "--latent", "roll", "--size", 4096, "--frames", 20))
+    assert "20 pictures of 4096 x 4096 pixels" in line and "choose fewer --frames" in line
     Path("file").touch()
     assert "file" in one_line(call("render-sweep", "--latent", "light", "--out", "file"))
     assert "gone" in one_line(call("render-sweep", "--latent", "light", "--run", "gone"))

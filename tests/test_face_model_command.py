@@ -32,7 +32,7 @@ def test_info_says_what_is_in_the_file(tmp_path: Path) -> None:
     low, high = shape.mean[:, 1].min(), shape.mean[:, 1].max()
     for part in (
         "bfm-2019-9", "research only", "9 vertices, 4 triangles", f"y {low:.0f} to {high:.0f}",
-        "identity: 4 modes, pc_1 pc_2 pc_3 pc_4", "1: 56 %, 4: 100 %",
+        "identity: 4 modes of shape; with looks", "coefficients, pc_1 .. pc_4", "1: 56 %, 4: 100 %",
         "expressions: 3 (coefficients N(0, 1))", "albedo: its own, srgb, 4 modes",
     ):  # fmt: skip
         assert part in text, part

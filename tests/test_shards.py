@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,16 @@ def test_bytes_are_a_pure_function_of_the_content(size: int, groups: int) -> Non
     assert len(first) <= max_bytes(header, slot) <= len(first) + 2**15
 
 
+def test_many_names_are_counted_in_a_shard_s_room() -> None:
+    names = tuple(f"{number:032}" for number in range(5000))
+    header = replace(make_header(8), identity_size=len(names), identity_names=names)
+    made = make_groups("test", 0, 1, 8)
+    wide = np.zeros((1, header.group_size, len(names)), np.float32)
+    slot = Slot("test", 0, 0, 1)
+    data = pack(header, slot, replace(made, identity=wide))
+    assert len(data) <= max_bytes(header, slot) <= len(data) + 2**15
+
+
 @pytest.mark.parametrize("numbers", [[-1], [12], [0, 400]])
 def test_a_number_out_of_range_is_refused(synthetic_dataset: Path, numbers: list[int]) -> None:
     with pytest.raises(IndexError, match="'train' has 12 mini-batches"):
@@ -175,6 +186,14 @@ def test_the_manifest_is_the_same_text_again(synthetic_dataset: Path) -> None:
     text = (synthetic_dataset / "manifest.json").read_text()
     assert Manifest.loads(text).dumps() == text
     assert str(synthetic_dataset) not in text
+    # As data sets have it that were made before coefficients had names.
+    assert "identity_names" not in text
+
+
+def test_names_of_coefficients_are_as_many(synthetic_dataset: Path) -> None:
+    header = Manifest.load(synthetic_dataset).header
+    with pytest.raises(ValueError, match="names of"):
+        replace(header, identity_names=("one",))
 
 
 def test_an_atomic_write_that_fails_keeps_the_old_file(

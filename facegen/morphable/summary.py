@@ -29,7 +29,8 @@ def summarise(path: Path, model: MorphableModel) -> str:
         f"licence: {model.licence}",
         f"mesh: {len(model.mean):,} vertices, {len(model.faces):,} triangles",
         f"extents, mm: {extents} (x the subject's left, y up, z out of the nose)",
-        f"identity: {model.identity_size} coefficients, {in_runs(model.identity_names)}",
+        f"identity: {len(model.basis)} modes of shape; with looks {model.identity_size} "
+        f"coefficients, {in_runs(model.identity_names)}",
         f"variance in the first modes: {_energy(model.basis)}",
         f"expressions: {_expressions(model)}",
         f"albedo: {albedo}",
