@@ -20,6 +20,7 @@ from facegen.fit.unknowns import CAMERA, SCENE, Unknowns
 from facegen.latents import draw_identity
 from facegen.pictures import LUMA
 from facegen.render import Renderer, RenderSettings
+from facegen.rerender import new_scene
 
 SIDE = 150
 
@@ -239,3 +240,17 @@ def test_teeth_are_bright_between_lips(head, renderer, unknowns, people) -> None
     teeth = renderer.render(white, view, colour=True)[0][..., 1]
     skin = picture[80:90, 70:80, 1].mean()
     assert float(picture[..., 1][teeth > 0.6].mean()) > 0.8 * float(skin)
+
+
+def test_no_brow_is_taken_for_an_eye(head, tmp_path) -> None:
+    pytest.importorskip("skimage")
+    where = {"azimuth": 18.0, "elevation": 5.0, "light_azimuth": 30.0}
+    path = tmp_path / "face.png"
+    for seed in (1, 7, 13, 31):
+        scene = new_scene(head, RenderSettings(size=384), seed, where, {}, {})
+        Image.fromarray(scene.picture(colour=True)).save(path)
+        marks = scene.truth().landmarks[0]
+        places = [marks[first : first + 6].mean(dim=0).tolist() for first in (36, 42)]
+        found = find_pupils(path)
+        for one, (x, y) in zip((found[:2], found[2:]), places, strict=True):
+            assert math.hypot(one[0] - x, one[1] - y) < 0.15 * (places[1][0] - places[0][0]), seed
