@@ -59,7 +59,7 @@ def find_run(name: str | None, runs: Path = Path("runs")) -> Path | None:
     return max(saved, key=lambda folder: saved[folder]) if saved else None
 
 
-def show_truth(
+def rendered(
     factor: str,
     frames: int,
     seed: int,
@@ -67,27 +67,36 @@ def show_truth(
     size: int = SIDE,
     *,
     colour: bool = False,
-) -> Show:
-    """The renderer's sweep alone."""
-    scenes, truth = _render(factor, frames, seed, face_model, size, colour=colour)
-    rows = [Row(f"renderer: {_of(factor)}", truth)]
+) -> tuple[Sweep, NDArray[np.uint8]]:
+    """A sweep of an unseen person, and its pictures (frame, size, size), in colour (..., 3).
+
+    Raises UserError for a face model that is not there, or lacks what varies.
+    """
+    model = load(face_model)
+    coefficients = Variables(
+        model.identity_size, len(model.expression_names), model.expression_signed
+    )
+    scenes = sweep(factor, frames, coefficients, seed)
+    renderer = Renderer(model, RenderSettings(size=size))
+    return scenes, renderer.images(
+        scenes.labels, scenes.identity, scenes.expression, names=scenes.names, colour=colour
+    )
+
+
+def show_truth(scenes: Sweep, truth: NDArray[np.uint8]) -> Show:
+    """The renderer's sweep alone: what `rendered` returned."""
+    rows = [Row(f"renderer: {_of(scenes.factor)}", truth)]
     return Show(rows, [Row("renderer", truth)], scenes.captions, [])
 
 
-def show_run(
-    run: Run,
-    factor: str,
-    frames: int,
-    seed: int,
-    face_model: Path | None,
-    track: Track = untracked,
-) -> Show:
+def show_run(run: Run, scenes: Sweep, truth: NDArray[np.uint8], track: Track = untracked) -> Show:
     """The renderer's sweep, at the network's resolution, and the network's from one frame of it.
 
+    scenes, truth: what `rendered` returned, gray.
     The network sees the middle picture; for the identity the first one, and the last one's code is
     where it is to arrive.
     """
-    scenes, truth = _render(factor, frames, seed, face_model)
+    factor, frames = scenes.factor, len(truth)
     size = run.network.config.image_size
     seen = np.stack([prepare(picture, size) for picture in truth])
     calibration = calibration_of(run, track)
@@ -134,26 +143,6 @@ def _middle(frames: int) -> int:
     """The frame in the middle of those that the strip shows."""
     shown = np.linspace(0, frames - 1, min(COLUMNS, frames)).round().astype(int)
     return int(shown[len(shown) // 2])
-
-
-def _render(
-    factor: str,
-    frames: int,
-    seed: int,
-    face_model: Path | None,
-    size: int = SIDE,
-    *,
-    colour: bool = False,
-) -> tuple[Sweep, NDArray[np.uint8]]:
-    model = load(face_model)
-    coefficients = Variables(
-        model.identity_size, len(model.expression_names), model.expression_signed
-    )
-    scenes = sweep(factor, frames, coefficients, seed)
-    renderer = Renderer(model, RenderSettings(size=size))
-    return scenes, renderer.images(
-        scenes.labels, scenes.identity, scenes.expression, names=scenes.names, colour=colour
-    )
 
 
 def _of(factor: str) -> str:

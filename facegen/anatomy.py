@@ -157,15 +157,15 @@ def _about_eyes(
     is_eye = fields["eye_angle"] >= 0
     eye_x, eye_z = np.abs(eye[0]), eye[2]
     from_eye = np.hypot(np.abs(x) - eye_x, y)
-    upper = _ramp(y, -2.0, 2.0)
-    lash = np.maximum(upper * _ramp(rim, 3.6, 2.0), 0.25 * _ramp(rim, 1.7, 1.0))
+    upper = ramp(y, -2.0, 2.0)
+    lash = np.maximum(upper * ramp(rim, 3.6, 2.0), 0.25 * ramp(rim, 1.7, 1.0))
     return {
         "lash": np.where(is_eye, 0.0, lash),
         # The upper lid folds where the ball below it ends.
         "lid": np.maximum(fields["eyelids"], 1.7 * upper * _bump(rim - 4.3, 1.1)),
         "hollow": _bump(np.hypot(np.abs(x) - (eye_x - 3), (y + 13.0) / 0.55), 17.0)
-        * _ramp(z, eye_z - 30, eye_z - 10)
-        * _ramp(from_eye, 8.0, 13.0),
+        * ramp(z, eye_z - 30, eye_z - 10)
+        * ramp(from_eye, 8.0, 13.0),
         "wrinkle": np.where(is_eye, 0.0, _wrinkles(x, y, z, eye_x)),
     }
 
@@ -179,11 +179,11 @@ def _coloured(
     x, y, z = points.T
     return {
         "nostril": _bump(np.hypot((np.abs(x) - 8.0) / 1.3, y + 42.0), 3.6)
-        * _ramp(z, 76.0, 82.0)
-        * _ramp(outward[:, 1], -0.15, -0.5),
+        * ramp(z, 76.0, 82.0)
+        * ramp(outward[:, 1], -0.15, -0.5),
         "blush": np.clip(
-            0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * _ramp(z, 20.0, 60.0)
-            + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * _ramp(z, 85.0, 98.0)
+            0.9 * _bump(np.hypot(np.abs(x) - 38.0, (y + 38.0) / 0.9), 22.0) * ramp(z, 20.0, 60.0)
+            + 0.8 * _bump(np.hypot(x, y + 40.0), 14.0) * ramp(z, 85.0, 98.0)
             + 0.8 * fields["ears"],
             0.0,
             1.0,
@@ -191,7 +191,7 @@ def _coloured(
     }
 
 
-def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:
+def ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:
     """A smooth step from 0 at start to 1 at stop (start > stop runs downwards)."""
     t = np.clip((value - start) / (stop - start), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t))
@@ -235,8 +235,8 @@ def _wrinkles(
     """Furrows across the forehead, and rays from the eyes' outer corners."""
     sag = 0.0016 * x**2 + 1.2 * np.sin(x / 9.0)
     across = np.maximum(np.sin(2 * np.pi * (y + sag) / 9.5), 0.0) ** 2
-    forehead = _ramp(y, 30.0, 38.0) * _ramp(y, 64.0, 54.0) * _ramp(np.abs(x), 46.0, 30.0)
+    forehead = ramp(y, 30.0, 38.0) * ramp(y, 64.0, 54.0) * ramp(np.abs(x), 46.0, 30.0)
     side, up = np.abs(x) - eye_x - 17.0, y + 2.0
     fan = np.maximum(np.cos(9.0 * np.arctan2(up, np.maximum(side, 0.1))), 0.0) ** 2
     corner = _bump(np.hypot(side - 9.0, up), 9.0) * (side > 0)
-    return np.asarray((across * forehead + fan * corner) * _ramp(z, 20.0, 45.0))
+    return np.asarray((across * forehead + fan * corner) * ramp(z, 20.0, 45.0))

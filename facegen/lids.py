@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facegen.anatomy import Anatomy
+from facegen.anatomy import Anatomy, ramp
 from facegen.morphable.surface import nearest_in_triangle
 from facegen.raster import rasterize
 
@@ -131,8 +131,8 @@ def _lids(mean: Tensor, faces: Tensor, anatomy: Anatomy, ball: Tensor) -> _Lids 
     from_middle = np.abs(y - (upper + lower) / 2)
     beside = np.abs(x - rims.across.mean()) / (rims.across[-1] - rims.across[0])
     # At the corners, where lids grow together, neither moves.
-    weight = _ramp(from_middle / half, 0.0, 0.7) * _ramp(from_middle - half, *_REACH[::-1])
-    weight *= _ramp(beside, *_BESIDE[::-1]) * (z > z[ball.numpy()].min())
+    weight = ramp(from_middle / half, 0.0, 0.7) * ramp(from_middle - half, *_REACH[::-1])
+    weight *= ramp(beside, *_BESIDE[::-1]) * (z > z[ball.numpy()].min())
     skin = np.flatnonzero((weight > 0) & (anatomy.is_skin > 0.5).numpy())
     steps = np.eye(len(rims.across))
     columns = np.stack([np.interp(x[skin], rims.across, row) for row in steps])
@@ -147,12 +147,6 @@ def _lids(mean: Tensor, faces: Tensor, anatomy: Anatomy, ball: Tensor) -> _Lids 
         lower_weights=weights[1],
         gap=torch.from_numpy(high - low).float(),
     )
-
-
-def _ramp(value: NDArray[np.float64], start: float, stop: float) -> NDArray[np.float64]:
-    """A smooth step from 0 at start to 1 at stop; start > stop runs downwards."""
-    t = np.clip((value - start) / (stop - start), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t))
 
 
 def _rims(mean: Tensor, faces: Tensor, ball: Tensor) -> _Rims | None:

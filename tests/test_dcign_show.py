@@ -11,7 +11,7 @@ import dcign.commands.render_sweep
 import dcign.console
 from dcign.calibration import CALIBRATION, calibration_of
 from dcign.checkpoint import load_run, sealed
-from dcign.show import FRAME, SIDE, find_run, show_picture, show_run
+from dcign.show import FRAME, SIDE, find_run, rendered, show_picture, show_run
 from facegen.errors import UserError
 from facegen.latents import FACTORS
 from runs import call, one_line, save_run
@@ -30,13 +30,13 @@ def test_find_run_takes_the_newest_a_name_or_a_path(tmp_path, blobs):
 
 
 def test_truth_stands_above_with_the_input_framed(run, head):
-    show = show_run(run, "light", 5, 0, None)
+    show = show_run(run, *rendered("light", 5, 0, None))
     above, below = (row.frames for row in show.strip)
     assert above.shape == below.shape == (5, SIDE, SIDE)
     assert np.flatnonzero((above[:, 0] == FRAME).all(1)).tolist() == [2]
     assert [row.title for row in show.film] == ["input", "renderer", "network"]
     assert len(show.captions) == 5
-    show = show_run(run, "identity", 2, 0, None)
+    show = show_run(run, *rendered("identity", 2, 0, None))
     assert (show.strip[0].frames[[0, 1], 0] == FRAME).all()
     assert len(show.film) == 2
 

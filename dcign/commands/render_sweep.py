@@ -42,7 +42,7 @@ def command(
     device: str,
 ) -> None:
     """Vary one latent of one face: the renderer's truth, and what a trained network makes of it."""
-    from dcign.show import SIDE, show_picture, show_run, show_truth
+    from dcign.show import SIDE, rendered, show_picture, show_run, show_truth
     from facegen.files import make_folder, write_atomic
     from facegen.film import animation, draw_strip
     from facegen.pictures import MOST_PIXELS, png_bytes
@@ -70,12 +70,11 @@ def command(
     if run is None and image:
         raise UserError("--image needs a trained network; run `python cli.py train` first")
     check_folder(out)
-    if run is None:
-        show = show_truth(latent, frames, seed or 0, face_model, size or SIDE, colour=colour)
-    elif image:
+    if run and image:
         show = show_picture(run, latent, frames, image, track)
     else:
-        show = show_run(run, latent, frames, seed or 0, face_model, track)
+        truth = rendered(latent, frames, seed or 0, face_model, size or SIDE, colour=colour)
+        show = show_run(run, *truth, track) if run else show_truth(*truth)
     for note in show.notes:
         say(f"warning: {note}")
     if run is None and latent in FACTORS and not alone:
